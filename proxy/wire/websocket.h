@@ -1,0 +1,44 @@
+// WebSocket (RFC 6455): the handshake checked on both sides, then frames parsed and passed on one by
+// one with their limits (ATTACKS D18, D19). Payload is passed as it streams; nothing is collected.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "policy/result.h"
+#include "proxy/wire/message.h"
+
+namespace egret {
+
+// A GET with `upgrade: websocket` and nothing else in it, `connection` naming upgrade, version 13 and a
+// 16-byte key; HTTP/1.1, no body.
+bool asks_for_upgrade(const RequestHead& head);                 // any Upgrade field at all
+Result<void, WireFault> check_websocket_request(const RequestHead& head);
+// A 101 that answers it: Sec-WebSocket-Accept matches the key, no sub-protocol or extension that was not offered.
+Result<void, WireFault> check_websocket_response(const RequestHead& request, const ResponseHead& response);
+std::string websocket_accept(std::string_view key);
+
+enum class WebSocketSide : std::uint8_t { client, server };  // who sends the frames: clients mask, servers do not
+
+// Follows one direction of frames. Every byte given is accounted for; the caller forwards exactly the
+// bytes that were accepted.
+class WebSocketFrames {
+ public:
+  explicit WebSocketFrames(WebSocketSide sender, bool deflate_agreed = false) : sender_(sender), deflate_(deflate_agreed) {}
+  // All of `in` is well-formed so far, or a fault.
+  Result<void, WireFault> feed(std::string_view in);
+  std::uint64_t frames() const { return frames_; }
+  bool close_seen() const { return close_seen_; }
+
+ private:
+  WebSocketSide sender_;
+  bool deflate_;
+  std::string head_;             // an unfinished frame head, at most 14 bytes
+  std::uint64_t payload_left_ = 0;
+  std::uint64_t frames_ = 0;
+  bool in_message_ = false;
+  bool close_seen_ = false;
+};
+
+}  // namespace egret
