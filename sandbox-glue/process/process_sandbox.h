@@ -1,0 +1,73 @@
+// A command in a rootless sandbox of its own: user, network, mount, pid, ipc and uts namespaces,
+// read-only root, private /tmp /run /dev /proc, hidden home, and no way out but NamespaceSockets.
+//
+// start() forks a helper that builds the network namespace, loads and verifies its rules and hands
+// its sockets over; nothing of the request runs yet. run() lets bubblewrap build the file system and
+// start the command, relays terminal and signals, and returns the command's exit status. Whatever
+// ends the calling process, kill -9 included, ends everything inside.
+//
+// Threads: start() must be called while the process has a single thread (it forks). run() blocks its
+// thread and may be called from another one; signals meant for the command must be deliverable to
+// that thread, so the others should block SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT,
+// SIGTSTP, SIGWINCH and SIGCHLD. kill() may be called from any thread while run() blocks.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "policy/result.h"
+#include "sandbox-glue/namespace/fault.h"
+#include "sandbox-glue/namespace/sockets.h"
+
+namespace egret {
+
+// A file that appears read-only inside; its content lives in memory and never touches the disk.
+struct SandboxFile {
+  std::string path;  // absolute, as seen inside, e.g. /run/egret/ca-bundle.pem
+  std::string content;
+};
+
+struct SandboxRequest {
+  std::vector<std::string> command;         // argv; found through PATH of `environment`
+  std::string working_directory;            // absolute; writable inside unless notes() says otherwise
+  std::vector<std::string> writable_paths;  // --rw; must exist
+  // Files and directories that must not be visible: state directory, secret files, control socket.
+  // What does not exist is skipped. They win over everything else that is visible.
+  std::vector<std::string> hidden_paths;
+  std::vector<std::pair<std::string, std::string>> environment;  // the complete environment
+  std::vector<SandboxFile> files;
+};
+
+class ProcessSandbox {
+ public:
+  static Result<ProcessSandbox, SetupFault> start(SandboxRequest request);
+
+  ProcessSandbox(ProcessSandbox&&) noexcept;
+  ProcessSandbox& operator=(ProcessSandbox&&) noexcept;
+  ~ProcessSandbox();  // kills and reaps
+
+  // Owned by the sandbox until moved from.
+  NamespaceSockets& sockets();
+
+  // What a person should be told on stderr, e.g. that the working directory is not exposed.
+  const std::vector<std::string>& notes() const;
+
+  // Runs the command to its end: its exit status, or 128+N when signal N killed it. Call it once.
+  Result<int, SetupFault> run();
+
+  // Ends everything inside. Idempotent.
+  void kill() noexcept;
+
+ private:
+  struct State;
+  explicit ProcessSandbox(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// What start() and run() would do for this request, as text a person can read: the commands, the
+// nftables rules and the sockets, with PORT names in place of numbers. Starts nothing.
+std::string describe_plan(const SandboxRequest& request);
+
+}  // namespace egret
