@@ -1,0 +1,227 @@
+#include "proxy/exchange/exchange.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "proxy/wire/websocket.h"
+
+namespace egret {
+namespace {
+
+constexpr std::array<std::string_view, 9> hop_by_hop = {
+    "connection", "proxy-connection", "keep-alive", "te", "trailer", "upgrade", "proxy-authorization",
+    "transfer-encoding", "content-length"};
+
+// What an agent could use to tell an origin another host, client or method than the one decided on,
+// or to have its credentials echoed (ATTACKS A12, A17, C06, D21, F16).
+constexpr std::array<std::string_view, 17> never_forwarded = {
+    "host", "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port",
+    "x-forwarded-server", "x-original-url", "x-rewrite-url", "x-real-ip", "max-forwards", "early-data",
+    "http2-settings", "expect", "x-http-method-override", "x-method-override"};
+
+constexpr std::array<std::string_view, 8> never_returned = {
+    "connection", "proxy-connection", "keep-alive", "upgrade", "alt-svc", "proxy-authenticate",
+    "proxy-status", "proxy-authentication-info"};
+
+template <std::size_t N>
+bool among(const std::array<std::string_view, N>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
+  return out;
+}
+
+// The members of every Connection field, lower case.
+std::vector<std::string> nominated(const FieldList& fields) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (fields[i].name != "connection") continue;
+    std::string_view rest = fields[i].value;
+    while (!rest.empty()) {
+      const std::size_t comma = rest.find(',');
+      std::string_view piece = rest.substr(0, comma);
+      while (!piece.empty() && (piece.front() == ' ' || piece.front() == '\t')) piece.remove_prefix(1);
+      while (!piece.empty() && (piece.back() == ' ' || piece.back() == '\t')) piece.remove_suffix(1);
+      if (!piece.empty()) names.push_back(lower(piece));
+      if (comma == std::string_view::npos) break;
+      rest.remove_prefix(comma + 1);
+    }
+  }
+  return names;
+}
+
+bool is_end_to_end_critical(std::string_view name) {
+  return name == "host" || name == "content-length" || name == "transfer-encoding" || name == "content-type" ||
+         name == "content-encoding" || name == "cookie" || is_credential_header(name);
+}
+
+std::optional<Refusal> check_fields(const RequestHead& head, Admission& admission) {
+  for (const std::string& name : nominated(head.fields)) {
+    if (name != "proxy-authorization" && is_end_to_end_critical(name)) {
+      return Refusal{400, {Reason::header_invalid, {}, "the Connection field may not name a field that the origin needs"}};
+    }
+  }
+  if (const auto expect = head.fields.find("expect")) {
+    if (lower(*expect) != "100-continue" || head.fields.count("expect") > 1) {
+      return Refusal{417, {Reason::header_invalid, {}, "the only expectation that can be met is 100-continue"}};
+    }
+    admission.expects_continue = head.version != Version::http10;
+  }
+  if (const auto upgrade = head.fields.find("upgrade")) {
+    const std::string protocols = lower(*upgrade);
+    if (protocols.find("h2c") != std::string::npos || head.fields.has("http2-settings")) {
+      return Refusal{400, {Reason::upgrade_denied, {}, "HTTP/2 without TLS is not possible here; use https"}};
+    }
+    if (protocols.find("websocket") != std::string::npos) {
+      if (const auto checked = check_websocket_request(head); !checked) return refusal_of(checked.error());
+      admission.websocket = true;
+    }
+  }
+  return std::nullopt;
+}
+
+// Methods that no rule opens have their own status (ATTACKS A17).
+int denial_status(const Denial& denial, std::string_view method) {
+  const bool never = method == "TRACE" || method == "TRACK" || method == "CONNECT";
+  return never ? 405 : status_of(denial.reason);
+}
+
+void refuse(Admission& admission, Refusal refusal) {
+  admission.permit.reset();
+  admission.refusal = std::move(refusal);
+}
+
+}  // namespace
+
+Admission admit(const SandboxSnapshot& snapshot, const Ingress& ingress, const RequestHead& head) {
+  Admission admission;
+  auto addressed = address_request(ingress, head);
+  if (!addressed) {
+    refuse(admission, addressed.error());
+    return admission;
+  }
+  admission.addressed = std::move(*addressed);
+  if (auto refusal = check_fields(head, admission)) {
+    refuse(admission, std::move(*refusal));
+    return admission;
+  }
+  Verdict verdict = decide(snapshot.policy, {admission.addressed->target, head.method, &admission.addressed->path});
+  if (auto* denial = std::get_if<Denial>(&verdict)) {
+    const int status = denial_status(*denial, head.method);
+    refuse(admission, {status, std::move(*denial)});
+    return admission;
+  }
+  auto plan = plan_secrets(snapshot.grants, *admission.addressed, head);
+  if (!plan) {
+    admission.alarm = plan.error().alarm;
+    refuse(admission, plan.error().refusal);
+    return admission;
+  }
+  admission.secrets = std::move(*plan);
+  admission.permit = std::get<Permit>(std::move(verdict));
+  return admission;
+}
+
+RequestHead head_for_origin(const Admission& admission, const RequestHead& head) {
+  const std::vector<std::string> dropped = nominated(head.fields);
+  const Addressed& addressed = *admission.addressed;
+  RequestHead out;
+  out.method = head.method;
+  out.target = addressed.path.text();
+  out.form = out.target == "*" ? TargetForm::asterisk : TargetForm::origin;
+  out.version = Version::http11;
+  out.fields.add("host", addressed.target.authority());
+  for (std::size_t i = 0; i < head.fields.size(); ++i) {
+    const auto field = head.fields[i];
+    if (among(hop_by_hop, field.name) || among(never_forwarded, field.name)) continue;
+    if (field.name == "cookie" && admission.secrets.drops_cookies) continue;
+    if (std::find(dropped.begin(), dropped.end(), field.name) != dropped.end()) continue;
+    out.fields.add(field.name, field.value);
+  }
+  if (admission.websocket) {
+    out.fields.add("connection", "Upgrade");
+    out.fields.add("upgrade", "websocket");
+  }
+  return out;
+}
+
+Result<void, Refusal> clean_response(ResponseHead& head, const std::shared_ptr<const Needles>& needles,
+                                     std::uint64_t& redactions) {
+  if (head.status == 407) return Refusal{502, {Reason::upstream_framing, {}, "the origin asked for proxy credentials"}};
+  const std::vector<std::string> dropped = nominated(head.fields);
+  for (std::size_t i = head.fields.size(); i-- > 0;) {
+    const auto field = head.fields[i];
+    const bool drop = among(never_returned, field.name) ||
+                      (std::find(dropped.begin(), dropped.end(), field.name) != dropped.end() &&
+                       !is_end_to_end_critical(field.name));
+    if (drop) {
+      head.fields.remove_at(i);
+      continue;
+    }
+    if (needles->empty()) continue;
+    std::uint64_t found = 0;
+    const std::string value = replace_all(needles, field.value, found);
+    if (found > 0) head.fields.set_value(i, value);
+    redactions += found;
+  }
+  head.reason = replace_all(needles, head.reason, redactions);
+  return {};
+}
+
+const std::shared_ptr<const Needles>& needles_for_response(const SandboxSnapshot& snapshot, const Host& host) {
+  return snapshot.grants.any_covers(host) ? snapshot.redact : snapshot.mask;
+}
+
+bool is_identity_coded(const FieldList& fields) {
+  const auto coding = fields.find("content-encoding");
+  return !coding || coding->empty() || lower(*coding) == "identity";
+}
+
+BodyGuard::BodyGuard(const SandboxSnapshot& snapshot, const Target& target)
+    : snapshot_(snapshot), target_(target), replacer_(snapshot.body) {
+  for (const Grant& grant : snapshot.grants.grants()) {
+    if (grant.has(PlaceKind::body) && grant.covers(target)) changes_length_ = !snapshot.body->keeps_length();
+  }
+}
+
+std::optional<Refusal> BodyGuard::push(std::string_view in, std::string& out) {
+  replacer_.push(in, out);
+  return check_hits();
+}
+
+std::optional<Refusal> BodyGuard::finish(std::string& out) {
+  replacer_.finish(out);
+  return check_hits();
+}
+
+std::optional<Refusal> BodyGuard::check_hits() const {
+  const auto& hits = replacer_.hit_ids();
+  for (std::size_t id = 0; id < hits.size(); ++id) {
+    if (hits[id] == 0) continue;
+    const Grant& grant = snapshot_.grants.grants()[id];
+    if (!grant.covers(target_)) {
+      return Refusal{403, {Reason::secret_scope, {}, "this secret is not for this host; its hosts stand under secrets in egret.yaml"}};
+    }
+    if (!grant.has(PlaceKind::body)) {
+      return Refusal{403, {Reason::secret_location, {}, "a placeholder may not stand in a body here; `in: [body]` under the secret in egret.yaml opens it"}};
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<PlannedUse> BodyGuard::uses() const {
+  std::vector<PlannedUse> uses;
+  const auto& hits = replacer_.hit_ids();
+  for (std::size_t id = 0; id < hits.size(); ++id) {
+    if (hits[id] > 0) uses.push_back({&snapshot_.grants.grants()[id], "body", static_cast<unsigned>(hits[id])});
+  }
+  return uses;
+}
+
+}  // namespace egret

@@ -1,0 +1,70 @@
+// One request's life without the world: admitted or refused, rebuilt for the origin, its response
+// cleaned for the client. Pure; the session does the I/O between these steps.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policy/decide/decide.h"
+#include "proxy/exchange/ingress.h"
+#include "proxy/exchange/placeholders.h"
+#include "proxy/exchange/reply.h"
+#include "proxy/exchange/snapshot.h"
+#include "proxy/wire/message.h"
+
+namespace egret {
+
+// What admit() found out. The target is there as soon as it could be read, also for a refusal.
+struct Admission {
+  std::optional<Addressed> addressed;
+  std::optional<Permit> permit;    // exactly one of permit and refusal is set
+  std::optional<Refusal> refusal;
+  std::string_view alarm;          // constant, for the record
+  SecretPlan secrets;
+  bool websocket = false;          // a checked upgrade request
+  bool expects_continue = false;
+
+  const Target* target() const { return addressed ? &addressed->target : nullptr; }
+};
+
+// The decision about one request, the same for every way in.
+Admission admit(const SandboxSnapshot& snapshot, const Ingress& ingress, const RequestHead& head);
+
+// The message the origin gets, built afresh: origin-form, our Host, no hop-by-hop field, nothing that
+// names the proxy or the client. Placeholders are still in it.
+RequestHead head_for_origin(const Admission& admission, const RequestHead& head);
+
+// The message the client gets: no hop-by-hop field, no Alt-Svc, secrets redacted. An origin's 407 is
+// turned into 502 by the caller through this fault (ATTACKS D24).
+Result<void, Refusal> clean_response(ResponseHead& head, const std::shared_ptr<const Needles>& needles,
+                                     std::uint64_t& redactions);
+
+// Which needles apply to what comes back from this host.
+const std::shared_ptr<const Needles>& needles_for_response(const SandboxSnapshot& snapshot, const Host& host);
+// A body with a content coding is passed as it is.
+bool is_identity_coded(const FieldList& fields);
+
+// What a client may send as a request body here, found while it streams.
+class BodyGuard {
+ public:
+  BodyGuard(const SandboxSnapshot& snapshot, const Target& target);
+  // Substituted body data is appended to `out`; a refusal where a placeholder stands that may not:
+  // nothing of `out` may be sent then.
+  std::optional<Refusal> push(std::string_view in, std::string& out);
+  std::optional<Refusal> finish(std::string& out);
+  // A substitution may change the length: the body has to be chunked.
+  bool changes_length() const { return changes_length_; }
+  std::vector<PlannedUse> uses() const;
+
+ private:
+  std::optional<Refusal> check_hits() const;
+  const SandboxSnapshot& snapshot_;
+  const Target& target_;
+  StreamReplacer replacer_;
+  bool changes_length_ = false;
+};
+
+}  // namespace egret

@@ -1,0 +1,300 @@
+#include "proxy/exchange/placeholders.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "proxy/exchange/base64.h"
+
+namespace egret {
+namespace {
+
+SecretRefusal refuse(Reason reason, std::string hint, std::string_view alarm = {}) {
+  return {{403, {reason, {}, std::move(hint)}}, alarm};
+}
+
+// One spot of a head and the text that stands there.
+struct Spot {
+  enum class Kind { field, path, query } kind;
+  std::string_view name;  // field or query parameter
+};
+
+bool allowed_at(const Grant& grant, const Spot& spot) {
+  switch (spot.kind) {
+    case Spot::Kind::field: return grant.allows_header(spot.name);
+    case Spot::Kind::query: return grant.allows_query(spot.name);
+    case Spot::Kind::path: return grant.has(PlaceKind::path);
+  }
+  return false;
+}
+
+std::string text_of(const Spot& spot) {
+  switch (spot.kind) {
+    case Spot::Kind::field: return "header:" + std::string(spot.name);
+    case Spot::Kind::query: return "query:" + std::string(spot.name);
+    case Spot::Kind::path: return "path";
+  }
+  return {};
+}
+
+std::string percent_decoded(std::string_view text) {
+  const auto digit = [](char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+  };
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) {
+      out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+bool is_word(std::string_view text, std::string_view lower) {
+  return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
+           return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b;
+         });
+}
+
+// `Basic dXNlcjpwYXNz` → `user:pass`.
+std::optional<std::string> basic_credentials(std::string_view value) {
+  const std::size_t space = value.find(' ');
+  if (space == std::string_view::npos || !is_word(value.substr(0, space), "basic")) return std::nullopt;
+  const std::size_t begin = value.find_first_not_of(' ', space);
+  if (begin == std::string_view::npos) return std::nullopt;
+  return base64_decode(value.substr(begin));
+}
+
+// A credential that is a placeholder and nothing else: `<ph>`, `Bearer <ph>`, `token <ph>`, or the
+// user or password half of Basic.
+bool is_only_placeholder(std::string_view value) {
+  const auto basic = basic_credentials(value);
+  const std::string_view text = basic ? std::string_view(*basic) : value;
+  const auto span = find_placeholder(text);
+  if (!span) return false;
+  const std::string_view before = text.substr(0, span->begin);
+  const std::string_view behind = text.substr(span->end);
+  if (basic) return (before.empty() && !behind.empty() && behind[0] == ':') || (before.ends_with(':') && behind.empty());
+  if (!behind.empty()) return false;
+  return before.empty() || (before.ends_with(' ') && before.find_first_not_of(
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_") == before.size() - 1);
+}
+
+constexpr std::array<std::string_view, 6> credential_parameters = {
+    "access_token", "api_key", "apikey", "private_token", "auth_token", "key"};
+
+class Planner {
+ public:
+  Planner(const GrantTable& grants, const Addressed& addressed) : grants_(grants), addressed_(addressed) {}
+
+  std::optional<SecretRefusal> look_at(const Spot& spot, std::string_view text) {
+    if (auto refusal = look_at_text(spot, text, true)) return refusal;
+    if (spot.kind == Spot::Kind::field) {
+      if (const auto basic = basic_credentials(text)) {
+        const bool counts = spot.name == "authorization";
+        if (auto refusal = look_at_text(spot, *basic, counts)) return refusal;
+      }
+    }
+    // An encoded placeholder is not substituted, but it must not pass either.
+    if (text.find('%') != std::string_view::npos) return look_at_text(spot, percent_decoded(text), false);
+    return std::nullopt;
+  }
+
+  SecretPlan take() { return std::move(plan_); }
+
+ private:
+  std::optional<SecretRefusal> look_at_text(const Spot& spot, std::string_view text, bool substitutable) {
+    for (auto span = find_placeholder(text); span; span = find_placeholder(text, span->end)) {
+      const Grant* grant = grants_.find(text.substr(span->begin, span->end - span->begin));
+      if (grant == nullptr) {
+        return refuse(Reason::secret_scope,
+                      "this placeholder was not made for this sandbox; use the one in its environment",
+                      "foreign_placeholder");
+      }
+      if (!substitutable && is_counted(*grant, spot)) continue;
+      if (auto refusal = check(*grant, spot, substitutable)) return refusal;
+      count(*grant, spot);
+    }
+    return std::nullopt;
+  }
+
+  // The decoded view of a text shows the plain placeholders again.
+  bool is_counted(const Grant& grant, const Spot& spot) const {
+    const std::string in = text_of(spot);
+    return std::any_of(plan_.uses.begin(), plan_.uses.end(),
+                       [&](const PlannedUse& use) { return use.grant == &grant && use.in == in; });
+  }
+
+  std::optional<SecretRefusal> check(const Grant& grant, const Spot& spot, bool substitutable) const {
+    const Target& target = addressed_.target;
+    if (!grant.covers(target)) {
+      if (grant.covers(target.host)) {
+        return refuse(Reason::secret_insecure, "a secret leaves over https only; use https:// for this host");
+      }
+      return refuse(Reason::secret_scope, "this secret is not for this host; its hosts stand under secrets in egret.yaml");
+    }
+    if (!substitutable || !allowed_at(grant, spot)) {
+      return refuse(Reason::secret_location,
+                    "a placeholder may not stand here; the places it counts in stand under secrets (in:) in egret.yaml");
+    }
+    return std::nullopt;
+  }
+
+  void count(const Grant& grant, const Spot& spot) {
+    std::string in = text_of(spot);
+    for (PlannedUse& use : plan_.uses) {
+      if (use.grant == &grant && use.in == in) {
+        ++use.count;
+        return;
+      }
+    }
+    plan_.uses.push_back({&grant, std::move(in), 1});
+  }
+
+  const GrantTable& grants_;
+  const Addressed& addressed_;
+  SecretPlan plan_;
+};
+
+template <class Visit>  // visit(name, value, name=value)
+void for_each_parameter(std::string_view query, Visit&& visit) {
+  while (!query.empty()) {
+    const std::size_t end = query.find('&');
+    const std::string_view piece = query.substr(0, end);
+    const std::size_t equals = piece.find('=');
+    visit(piece.substr(0, equals), equals == std::string_view::npos ? std::string_view() : piece.substr(equals + 1));
+    if (end == std::string_view::npos) return;
+    query.remove_prefix(end + 1);
+  }
+}
+
+SecretRefusal foreign() {
+  return refuse(Reason::foreign_credential,
+                "at this host only the sandbox's own placeholder may be used as a credential; `foreign: allow` "
+                "under the secret in egret.yaml lifts this");
+}
+
+std::optional<SecretRefusal> check_foreign(const GrantTable& grants, const Addressed& addressed,
+                                           const RequestHead& head) {
+  if (!grants.refuses_foreign(addressed.target.host)) return std::nullopt;
+  for (std::size_t i = 0; i < head.fields.size(); ++i) {
+    const auto field = head.fields[i];
+    if (field.name == "cookie" || field.name == "proxy-authorization" || !is_credential_header(field.name)) continue;
+    if (!is_only_placeholder(field.value)) return foreign();
+    if (head.fields.count(field.name) > 1) {
+      return SecretRefusal{{400, {Reason::header_invalid, {}, "a credential field may stand only once"}}, {}};
+    }
+  }
+  bool bad = false;
+  for_each_parameter(addressed.path.query(), [&](std::string_view name, std::string_view value) {
+    const bool carrier = std::find(credential_parameters.begin(), credential_parameters.end(), name) !=
+                         credential_parameters.end();
+    bad = bad || (carrier && !is_only_placeholder(value));
+  });
+  if (bad) return foreign();
+  return std::nullopt;
+}
+
+// RFC 3986 unreserved characters stay, everything else is encoded: a secret cannot break out of its
+// segment or parameter.
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view hex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '.' || c == '_' || c == '~';
+    if (plain) {
+      out += c;
+    } else {
+      out += '%';
+      out += hex[byte >> 4];
+      out += hex[byte & 15];
+    }
+  }
+  return out;
+}
+
+enum class Escape { none, percent };
+
+std::string substituted(const GrantTable& grants, std::string_view text, Escape escape) {
+  std::string out;
+  std::size_t done = 0;
+  for (auto span = find_placeholder(text); span; span = find_placeholder(text, span->end)) {
+    const Grant* grant = grants.find(text.substr(span->begin, span->end - span->begin));
+    if (grant == nullptr) continue;
+    out += text.substr(done, span->begin - done);
+    if (escape == Escape::percent) {
+      std::string encoded = percent_encoded(grant->secret->reveal());
+      out += encoded;
+      wipe(encoded);
+    } else {
+      out += grant->secret->reveal();
+    }
+    done = span->end;
+  }
+  out += text.substr(done);
+  return out;
+}
+
+std::string substituted_field(const GrantTable& grants, std::string_view value) {
+  auto basic = basic_credentials(value);
+  if (!basic || !find_placeholder(*basic)) return substituted(grants, value, Escape::none);
+  std::string plain = substituted(grants, *basic, Escape::none);
+  std::string out = "Basic " + base64_encode(plain);
+  wipe(plain);
+  return out;
+}
+
+}  // namespace
+
+Result<SecretPlan, SecretRefusal> plan_secrets(const GrantTable& grants, const Addressed& addressed,
+                                               const RequestHead& head) {
+  Planner planner(grants, addressed);
+  for (std::size_t i = 0; i < head.fields.size(); ++i) {
+    const auto field = head.fields[i];
+    if (field.name == "proxy-authorization") continue;  // for the gate itself; never forwarded
+    if (auto refusal = planner.look_at({Spot::Kind::field, field.name}, field.value)) return *refusal;
+    if (auto refusal = planner.look_at({Spot::Kind::field, "(name)"}, field.name)) return *refusal;
+  }
+  if (auto refusal = planner.look_at({Spot::Kind::path, {}}, addressed.path.path())) return *refusal;
+  std::optional<SecretRefusal> refusal;
+  for_each_parameter(addressed.path.query(), [&](std::string_view name, std::string_view value) {
+    if (!refusal) refusal = planner.look_at({Spot::Kind::query, name}, value);
+    if (!refusal) refusal = planner.look_at({Spot::Kind::query, "(name)"}, name);
+  });
+  if (refusal) return *refusal;
+  if (auto strange = check_foreign(grants, addressed, head)) return *strange;
+  SecretPlan plan = planner.take();
+  plan.drops_cookies = grants.refuses_foreign(addressed.target.host);
+  return plan;
+}
+
+void inject_secrets(const GrantTable& grants, const SecretPlan& plan, RequestHead& head) {
+  if (plan.uses.empty()) return;
+  for (std::size_t i = 0; i < head.fields.size(); ++i) {
+    const auto field = head.fields[i];
+    const std::string in = "header:" + std::string(field.name);
+    const bool planned = std::any_of(plan.uses.begin(), plan.uses.end(), [&](const PlannedUse& use) { return use.in == in; });
+    if (!planned) continue;
+    std::string value = substituted_field(grants, field.value);
+    head.fields.set_value(i, value);
+    wipe(value);
+  }
+  const bool in_target = std::any_of(plan.uses.begin(), plan.uses.end(), [](const PlannedUse& use) {
+    return use.in == "path" || use.in.starts_with("query:");
+  });
+  if (in_target) {
+    std::string target = substituted(grants, head.target, Escape::percent);
+    head.target.swap(target);
+  }
+}
+
+}  // namespace egret

@@ -1,0 +1,65 @@
+#include "proxy/exchange/snapshot.h"
+
+#include <utility>
+#include <vector>
+
+#include "proxy/exchange/base64.h"
+
+namespace egret {
+namespace {
+
+using Entries = std::vector<Needles::Entry>;
+
+std::string of_length(std::string_view text, std::size_t bytes) {
+  std::string out(text.substr(0, bytes));
+  out.resize(bytes, 'x');
+  return out;
+}
+
+// A piece of base64 shorter than this says nothing about a secret and could be anything.
+constexpr std::size_t base64_core_min = 10;
+
+void add_spellings(Entries& redact, Entries& mask, const Grant& grant, std::size_t id) {
+  const std::string_view secret = grant.secret->reveal();
+  const std::string& placeholder = grant.placeholder.text();
+  redact.push_back({std::string(secret), placeholder, id});
+  mask.push_back({std::string(secret), of_length(placeholder, secret.size()), id});
+  for (unsigned phase = 0; phase < 3; ++phase) {
+    std::string core = base64_core(secret, phase);
+    if (core.size() < base64_core_min) continue;
+    // Equal length in both: what is around it in the base64 text has to stay decodable.
+    std::string instead = of_length(base64_core(placeholder, phase), core.size());
+    redact.push_back({core, instead, id});
+    mask.push_back({std::move(core), std::move(instead), id});
+  }
+}
+
+}  // namespace
+
+SnapshotPtr make_snapshot(std::string sandbox, std::uint64_t generation, Policy policy,
+                          GrantTable grants, AddressRules addresses) {
+  auto snapshot = std::make_shared<SandboxSnapshot>();
+  snapshot->sandbox = std::move(sandbox);
+  snapshot->generation = generation;
+  snapshot->policy = std::move(policy);
+  snapshot->grants = std::move(grants);
+  snapshot->addresses = std::move(addresses);
+
+  Entries redact;
+  Entries mask;
+  Entries body;
+  const std::vector<Grant>& all = snapshot->grants.grants();
+  for (std::size_t id = 0; id < all.size(); ++id) {
+    const Grant& grant = all[id];
+    add_spellings(redact, mask, grant, id);
+    const std::string& placeholder = grant.placeholder.text();
+    const bool in_body = grant.has(PlaceKind::body);
+    body.push_back({placeholder, in_body ? std::string(grant.secret->reveal()) : placeholder, id});
+  }
+  snapshot->redact = std::make_shared<const Needles>(std::move(redact));
+  snapshot->mask = std::make_shared<const Needles>(std::move(mask));
+  snapshot->body = std::make_shared<const Needles>(std::move(body));
+  return snapshot;
+}
+
+}  // namespace egret
