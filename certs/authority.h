@@ -1,5 +1,5 @@
-// A sandbox's own certificate authority: P-256, `pathlen:0`, certificate and CRL signing only. Every
-// sandbox has one of its own, trusted nowhere else (DESIGN invariant 9, ATTACKS J01-J03).
+// A sandbox's own certificate authority: P-256, `pathlen:0`, certificate and CRL signing only.
+// Every sandbox has one of its own, trusted nowhere else (DESIGN invariant 9, ATTACKS J01-J03).
 // `egret run` makes one in memory; `serve` keeps it below the state directory.
 #pragma once
 
@@ -21,22 +21,26 @@ struct CertFault {
   std::string what;
 };
 
-struct FreePkey { void operator()(EVP_PKEY* key) const noexcept; };
-struct FreeX509 { void operator()(X509* certificate) const noexcept; };
+struct FreePkey {
+  void operator()(EVP_PKEY* key) const noexcept;
+};
+struct FreeX509 {
+  void operator()(X509* certificate) const noexcept;
+};
 using PkeyPtr = std::unique_ptr<EVP_PKEY, FreePkey>;
 using X509Ptr = std::unique_ptr<X509, FreeX509>;
 
 // A minted server certificate, parsed and ready for SSL_use_certificate. Immutable, shared.
 struct Leaf {
   X509Ptr certificate;
-  EVP_PKEY* key = nullptr;    // owned by the Authority
-  X509* issuer = nullptr;     // sent as the chain; owned by the Authority
+  EVP_PKEY* key = nullptr;  // owned by the Authority
+  X509* issuer = nullptr;   // sent as the chain; owned by the Authority
   std::chrono::system_clock::time_point not_after;
 };
 
 struct AuthorityOptions {
   std::chrono::hours lifetime{24 * 30};
-  bool name_constraints = false;            // restrict to `permitted_names` (option, off by default)
+  bool name_constraints = false;  // restrict to `permitted_names` (option, off by default)
   std::vector<std::string> permitted_names;
 };
 
@@ -45,13 +49,15 @@ class Authority {
  public:
   using Clock = std::chrono::system_clock;
 
-  static Result<Authority, CertFault> generate(std::string_view sandbox, const AuthorityOptions& options,
+  static Result<Authority, CertFault> generate(std::string_view sandbox,
+                                               const AuthorityOptions& options,
                                                Clock::time_point now = Clock::now());
 
   // `directory/ca.key` (0600, O_EXCL) and `directory/ca.pem` in a 0700 directory. A key that others
   // can read, a symlink, or files that do not belong together are refused, never repaired.
   static Result<Authority, CertFault> load(const std::string& directory);
-  static Result<Authority, CertFault> load_or_create(const std::string& directory, std::string_view sandbox,
+  static Result<Authority, CertFault> load_or_create(const std::string& directory,
+                                                     std::string_view sandbox,
                                                      const AuthorityOptions& options);
   // Makes a new key and certificate in place of the old ones, atomically.
   static Result<Authority, CertFault> rotate(const std::string& directory, std::string_view sandbox,
