@@ -1,0 +1,128 @@
+"""Fixtures of the end-to-end tests. A test asks for `origin` and `gate`, or builds its own with
+`start_gate` and `make_home` where it needs another config."""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from support.canary import Canary  # noqa: E402
+from support.gate import Gate  # noqa: E402
+from support.home import Home  # noqa: E402
+from support.origin import Origin  # noqa: E402
+from support.pki import TestAuthority  # noqa: E402
+
+TEST_SECONDS = 60
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "limit(seconds): how long this test may take")
+
+
+@pytest.fixture(autouse=True)
+def time_limit(request):
+    """Ends a test that hangs with an exception, so that its fixtures still clean up."""
+    marker = request.node.get_closest_marker("limit")
+    seconds = marker.args[0] if marker else TEST_SECONDS
+    # A build with sanitizers, or a machine with much to do, may ask for more.
+    seconds = int(seconds * float(os.environ.get("EGRET_TIME_FACTOR", "1")))
+
+    def too_long(*_):
+        raise TimeoutError(f"the test took longer than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(seconds)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def directory():
+    """Short, because Unix socket paths are; removed after the test unless EGRET_KEEP is set."""
+    path = Path(tempfile.mkdtemp(prefix="egret-e2e-"))
+    yield path
+    if "EGRET_KEEP" in os.environ:
+        print(f"kept {path}")
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def authority():
+    with tempfile.TemporaryDirectory(prefix="egret-e2e-ca-") as path:
+        yield TestAuthority(path)
+
+
+@pytest.fixture
+def origin(authority):
+    with Origin(authority) as running:
+        yield running
+
+
+@pytest.fixture
+def canary():
+    return Canary()
+
+
+@pytest.fixture
+def make_home(directory):
+    made = []
+
+    def make(config=None, environment=None, canaries=()):
+        home = Home(directory / f"h{len(made)}", config, environment, canaries)
+        made.append(home)
+        return home
+
+    yield make
+    for home in made:
+        home.sweep()
+
+
+@pytest.fixture
+def start_gate(make_home):
+    """start_gate(config, …) → a running Gate. All are stopped, and checked, after the test."""
+    gates = []
+
+    def start(config=None, environment=None, canaries=(), home=None):
+        gate = Gate(home or make_home(config, environment, canaries))
+        gates.append(gate)
+        return gate.start()
+
+    yield start
+    failures = []
+    for gate in gates:
+        try:
+            gate.stop()
+        except AssertionError as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
+
+
+@pytest.fixture
+def demo(origin, authority):
+    """demo(**changes) → a config whose sandbox `web` reaches the origin under several names."""
+    from support.demo_config import demo_config
+
+    return lambda **changes: demo_config(authority, origin, **changes)
+
+
+@pytest.fixture
+def gate(start_gate, demo):
+    """The usual gate: sandbox `web` on TCP, no secrets."""
+    return start_gate(demo())
+
+
+@pytest.fixture
+def secret_gate(start_gate, demo, canary):
+    """A gate whose sandbox `web` has the secret DEMO_TOKEN for api.demo.test; `other` has its own
+    placeholder for the same secret."""
+    config = demo(secrets=["DEMO_TOKEN"])
+    return start_gate(config, {"DEMO_REAL": canary.value}, [canary])
