@@ -13,7 +13,7 @@
 namespace egret {
 namespace {
 
-using Clock = Authority::Clock;
+using Clock = CertificateAuthority::Clock;
 
 constexpr std::size_t common_name_max = 64;  // RFC 5280 appendix A: ub-common-name
 
@@ -66,7 +66,7 @@ std::string text_of(BIO* bio) {
 
 }  // namespace
 
-Result<std::unique_ptr<Authority::Parts>, CertFault> Authority::Parts::make(PkeyPtr key,
+Result<std::unique_ptr<CertificateAuthority::Parts>, CertFault> CertificateAuthority::Parts::make(PkeyPtr key,
                                                                             X509Ptr certificate) {
   auto parts = std::make_unique<Parts>();
   parts->key = std::move(key);
@@ -87,7 +87,7 @@ Result<std::unique_ptr<Authority::Parts>, CertFault> Authority::Parts::make(Pkey
   return parts;
 }
 
-Result<Authority, CertFault> Authority::generate(std::string_view sandbox,
+Result<CertificateAuthority, CertFault> CertificateAuthority::generate(std::string_view sandbox,
                                                  const AuthorityOptions& options,
                                                  Clock::time_point now) {
   if (options.lifetime <= std::chrono::hours{0}) {
@@ -104,10 +104,10 @@ Result<Authority, CertFault> Authority::generate(std::string_view sandbox,
   }
   auto parts = Parts::make(std::move(key), std::move(certificate));
   if (!parts) return parts.error();
-  return Authority{std::move(*parts)};
+  return CertificateAuthority{std::move(*parts)};
 }
 
-Result<Leaf, CertFault> Authority::mint(const Host& host, Clock::time_point now) const {
+Result<Leaf, CertFault> CertificateAuthority::mint(const Host& host, Clock::time_point now) const {
   const Clock::time_point until = std::min(now + leaf_lifetime, parts_->not_after);
   if (until <= now) {
     return CertFault{
@@ -124,13 +124,13 @@ Result<Leaf, CertFault> Authority::mint(const Host& host, Clock::time_point now)
   return Leaf{std::move(leaf), parts_->leaf_key.get(), parts_->certificate.get(), not_after};
 }
 
-std::string Authority::certificate_pem() const {
+std::string CertificateAuthority::certificate_pem() const {
   const BioPtr bio{BIO_new(BIO_s_mem())};
   if (!bio || PEM_write_bio_X509(bio.get(), parts_->certificate.get()) != 1) return {};
   return text_of(bio.get());
 }
 
-std::string Authority::describe() const {
+std::string CertificateAuthority::describe() const {
   const BioPtr bio{BIO_new(BIO_s_mem())};
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
@@ -149,16 +149,16 @@ std::string Authority::describe() const {
   return text_of(bio.get());
 }
 
-X509* Authority::certificate() const {
+X509* CertificateAuthority::certificate() const {
   return parts_->certificate.get();
 }
-Clock::time_point Authority::not_after() const {
+Clock::time_point CertificateAuthority::not_after() const {
   return parts_->not_after;
 }
 
-Authority::Authority(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
-Authority::Authority(Authority&&) noexcept = default;
-Authority& Authority::operator=(Authority&&) noexcept = default;
-Authority::~Authority() = default;
+CertificateAuthority::CertificateAuthority(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+CertificateAuthority::CertificateAuthority(CertificateAuthority&&) noexcept = default;
+CertificateAuthority& CertificateAuthority::operator=(CertificateAuthority&&) noexcept = default;
+CertificateAuthority::~CertificateAuthority() = default;
 
 }  // namespace egret

@@ -33,8 +33,8 @@ using X509Ptr = std::unique_ptr<X509, FreeX509>;
 // A minted server certificate, parsed and ready for SSL_use_certificate. Immutable, shared.
 struct Leaf {
   X509Ptr certificate;
-  EVP_PKEY* key = nullptr;  // owned by the Authority
-  X509* issuer = nullptr;   // sent as the chain; owned by the Authority
+  EVP_PKEY* key = nullptr;  // owned by the CertificateAuthority
+  X509* issuer = nullptr;   // sent as the chain; owned by the CertificateAuthority
   std::chrono::system_clock::time_point not_after;
 };
 
@@ -45,27 +45,28 @@ struct AuthorityOptions {
 };
 
 // Thread rule: immutable after construction; mint() may be called from any thread.
-class Authority {
+// Not `Authority`: that is a host and port (policy/target/target.h).
+class CertificateAuthority {
  public:
   using Clock = std::chrono::system_clock;
 
-  static Result<Authority, CertFault> generate(std::string_view sandbox,
+  static Result<CertificateAuthority, CertFault> generate(std::string_view sandbox,
                                                const AuthorityOptions& options,
                                                Clock::time_point now = Clock::now());
 
   // `directory/ca.key` (0600, O_EXCL) and `directory/ca.pem` in a 0700 directory. A key that others
   // can read, a symlink, or files that do not belong together are refused, never repaired.
-  static Result<Authority, CertFault> load(const std::string& directory);
-  static Result<Authority, CertFault> load_or_create(const std::string& directory,
+  static Result<CertificateAuthority, CertFault> load(const std::string& directory);
+  static Result<CertificateAuthority, CertFault> load_or_create(const std::string& directory,
                                                      std::string_view sandbox,
                                                      const AuthorityOptions& options);
   // Makes a new key and certificate in place of the old ones, atomically.
-  static Result<Authority, CertFault> rotate(const std::string& directory, std::string_view sandbox,
+  static Result<CertificateAuthority, CertFault> rotate(const std::string& directory, std::string_view sandbox,
                                              const AuthorityOptions& options);
 
-  Authority(Authority&&) noexcept;
-  Authority& operator=(Authority&&) noexcept;
-  ~Authority();
+  CertificateAuthority(CertificateAuthority&&) noexcept;
+  CertificateAuthority& operator=(CertificateAuthority&&) noexcept;
+  ~CertificateAuthority();
 
   // SAN = exactly the host (an IP SAN for an address), 7 days, backdated an hour, profile as J03.
   // The leaf key is one P-256 key per authority.
@@ -79,7 +80,7 @@ class Authority {
 
  private:
   struct Parts;
-  explicit Authority(std::unique_ptr<Parts> parts);
+  explicit CertificateAuthority(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };
 

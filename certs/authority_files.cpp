@@ -129,7 +129,7 @@ Result<void, CertFault> write_pair(const PrivateDirectory& directory, EVP_PKEY* 
 
 }  // namespace
 
-Result<Authority, CertFault> Authority::load(const std::string& path) {
+Result<CertificateAuthority, CertFault> CertificateAuthority::load(const std::string& path) {
   auto directory = PrivateDirectory::open(path, PrivateDirectory::Missing::refuse);
   if (!directory) return CertFault{directory.error().what};
   auto pair = read_pair(*directory);
@@ -140,10 +140,10 @@ Result<Authority, CertFault> Authority::load(const std::string& path) {
   }
   auto parts = Parts::make(std::move((*pair)->key), std::move((*pair)->certificate));
   if (!parts) return parts.error();
-  return Authority{std::move(*parts)};
+  return CertificateAuthority{std::move(*parts)};
 }
 
-Result<Authority, CertFault> Authority::load_or_create(const std::string& path,
+Result<CertificateAuthority, CertFault> CertificateAuthority::load_or_create(const std::string& path,
                                                        std::string_view sandbox,
                                                        const AuthorityOptions& options) {
   {
@@ -163,7 +163,7 @@ Result<Authority, CertFault> Authority::load_or_create(const std::string& path,
   return load(path);
 }
 
-Result<Authority, CertFault> Authority::rotate(const std::string& path, std::string_view sandbox,
+Result<CertificateAuthority, CertFault> CertificateAuthority::rotate(const std::string& path, std::string_view sandbox,
                                                const AuthorityOptions& options) {
   auto made = generate(sandbox, options);
   if (!made) return made.error();

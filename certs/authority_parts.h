@@ -1,4 +1,4 @@
-// What an Authority is made of; for certs/authority*.cpp only.
+// What an CertificateAuthority is made of; for certs/authority*.cpp only.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace egret {
 
-struct Authority::Parts {
+struct CertificateAuthority::Parts {
   PkeyPtr key;
   X509Ptr certificate;
   PkeyPtr leaf_key;

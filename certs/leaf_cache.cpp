@@ -12,7 +12,7 @@
 namespace egret {
 namespace {
 
-using Clock = Authority::Clock;
+using Clock = CertificateAuthority::Clock;
 using SharedLeaf = std::shared_ptr<const Leaf>;
 using Outcome = Result<SharedLeaf, CertFault>;
 
@@ -21,7 +21,7 @@ constexpr int refresh_part = 4;
 
 // A leaf points into its authority, and a connection may outlive the cache: it holds both.
 struct Held {
-  std::shared_ptr<const Authority> authority;
+  std::shared_ptr<const CertificateAuthority> authority;
   Leaf leaf;
 };
 
@@ -38,7 +38,7 @@ struct Flight {
 }  // namespace
 
 struct LeafCache::State {
-  State(std::shared_ptr<const Authority> authority_in, std::size_t leaves_max_in, Now now_in)
+  State(std::shared_ptr<const CertificateAuthority> authority_in, std::size_t leaves_max_in, Now now_in)
       : authority(std::move(authority_in)),
         leaves_max(std::max<std::size_t>(leaves_max_in, 1)),
         now(std::move(now_in)) {}
@@ -46,7 +46,7 @@ struct LeafCache::State {
   SharedLeaf fresh(const Host& host, Clock::time_point time);
   void store(const Host& host, const SharedLeaf& leaf, Clock::time_point time);
 
-  const std::shared_ptr<const Authority> authority;
+  const std::shared_ptr<const CertificateAuthority> authority;
   const std::size_t leaves_max;
   const Now now;
 
@@ -79,7 +79,7 @@ void LeafCache::State::store(const Host& host, const SharedLeaf& leaf, Clock::ti
   ++minted;
 }
 
-LeafCache::LeafCache(std::shared_ptr<const Authority> authority, std::size_t leaves_max, Now now)
+LeafCache::LeafCache(std::shared_ptr<const CertificateAuthority> authority, std::size_t leaves_max, Now now)
     : state_(std::make_unique<State>(std::move(authority), leaves_max, std::move(now))) {}
 
 LeafCache::~LeafCache() = default;

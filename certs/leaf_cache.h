@@ -15,10 +15,10 @@ namespace egret {
 // Thread rule: any thread. A caller that asks for a name being minted waits for that one mint.
 class LeafCache {
  public:
-  using Now = std::function<Authority::Clock::time_point()>;
+  using Now = std::function<CertificateAuthority::Clock::time_point()>;
 
-  LeafCache(std::shared_ptr<const Authority> authority, std::size_t leaves_max,
-            Now now = Authority::Clock::now);
+  LeafCache(std::shared_ptr<const CertificateAuthority> authority, std::size_t leaves_max,
+            Now now = CertificateAuthority::Clock::now);
   ~LeafCache();
 
   // What it returns keeps the authority alive as well. A failed mint is not kept.

@@ -1,0 +1,155 @@
+#include "proxy/io/dialer.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <openssl/ssl.h>
+
+namespace egret {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+Refusal refuse(Reason reason, std::string hint = {}) { return refusal_of(Denial{reason, {}, std::move(hint)}); }
+
+StreamSocket::endpoint_type endpoint_of(const CheckedAddress& checked) {
+  const IpAddress& address = checked.address();
+  if (address.is_v4()) {
+    asio::ip::address_v4::bytes_type bytes{};
+    std::copy_n(address.bytes().begin(), bytes.size(), bytes.begin());
+    return asio::ip::tcp::endpoint(asio::ip::address_v4(bytes), checked.port());
+  }
+  asio::ip::address_v6::bytes_type bytes{};
+  std::copy_n(address.bytes().begin(), bytes.size(), bytes.begin());
+  return asio::ip::tcp::endpoint(asio::ip::address_v6(bytes), checked.port());
+}
+
+// RFC 8305 4: alternate families, beginning with the one that DNS gave first.
+void interleave(std::vector<CheckedAddress>& addresses) {
+  std::vector<CheckedAddress> first;
+  std::vector<CheckedAddress> second;
+  const bool family = addresses.front().address().is_v4();
+  for (const CheckedAddress& address : addresses) (address.address().is_v4() == family ? first : second).push_back(address);
+  addresses.clear();
+  for (std::size_t i = 0; i < std::max(first.size(), second.size()); ++i) {
+    if (i < first.size()) addresses.push_back(first[i]);
+    if (i < second.size()) addresses.push_back(second[i]);
+  }
+}
+
+// What the attempts of one race share; each attempt owns a reference, so that a loser may end late.
+struct Race {
+  explicit Race(asio::io_context& context) : changed(context) {}
+  asio::steady_timer changed;
+  std::vector<std::shared_ptr<StreamSocket>> sockets;
+  std::shared_ptr<StreamSocket> winner;
+  std::size_t winner_index = 0;
+  std::size_t running = 0;
+};
+
+Task<void> attempt(std::shared_ptr<Race> race, std::shared_ptr<StreamSocket> socket, StreamSocket::endpoint_type endpoint,
+                   std::size_t index) {
+  error_code error;
+  co_await socket->async_connect(endpoint, asio::redirect_error(asio::use_awaitable, error));
+  --race->running;
+  if (!error && !race->winner) {
+    race->winner = socket;
+    race->winner_index = index;
+  }
+  race->changed.cancel();
+}
+
+}  // namespace
+
+Dialer::Dialer(asio::io_context& context, Deadlines& wheel, Resolver& resolver, OriginSessions& sessions, DialLimits limits)
+    : context_(context), wheel_(wheel), resolver_(resolver), sessions_(sessions), limits_(limits) {}
+
+Task<Result<std::vector<CheckedAddress>, Refusal>> Dialer::addresses_of(const Permit& permit, const AddressRules& rules) {
+  std::vector<CheckedAddress> checked;
+  if (const ResolvePin* pin = pin_for(rules, permit.target().host)) {
+    auto address = check_pin(permit, *pin);
+    if (!address) co_return refusal_of(address.error());
+    checked.push_back(*address);
+    co_return checked;
+  }
+  const auto resolved = co_await resolver_.resolve(permit.target().host);
+  if (!resolved) co_return refuse(Reason::dns_failed);
+  // One forbidden address among them refuses the name: which one is dialled must not be luck (B05).
+  for (const IpAddress& address : *resolved) {
+    auto one = check_address(permit, rules, address);
+    if (!one) co_return refusal_of(one.error());
+    checked.push_back(*one);
+  }
+  interleave(checked);
+  co_return checked;
+}
+
+Task<std::unique_ptr<Stream>> Dialer::race(const std::vector<CheckedAddress>& addresses, std::string& winner) {
+  const auto race = std::make_shared<Race>(context_);
+  const auto give_up = Clock::now() + limits_.connect_max;
+  std::size_t next = 0;
+  while (!race->winner && Clock::now() < give_up && (next < addresses.size() || race->running > 0)) {
+    if (next < addresses.size()) {
+      auto socket = std::make_shared<StreamSocket>(context_);
+      race->sockets.push_back(socket);
+      ++race->running;
+      asio::co_spawn(context_, attempt(race, socket, endpoint_of(addresses[next]), next), asio::detached);
+      ++next;
+    }
+    race->changed.expires_at(next < addresses.size() ? std::min(give_up, Clock::now() + limits_.next_address_after) : give_up);
+    error_code ignored;
+    co_await race->changed.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  for (const auto& socket : race->sockets) {
+    error_code ignored;
+    if (socket != race->winner) socket->close(ignored);
+  }
+  if (!race->winner) co_return nullptr;
+  winner = addresses[race->winner_index].address().text();
+  const int on = 1;
+  ::setsockopt(race->winner->native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  co_return std::make_unique<Stream>(std::move(*race->winner), wheel_);
+}
+
+Task<Result<OriginStream, Refusal>> Dialer::connect_tcp(const Permit& permit, const AddressRules& rules) {
+  auto addresses = co_await addresses_of(permit, rules);
+  if (!addresses) co_return addresses.error();
+  OriginStream origin;
+  origin.stream = co_await race(*addresses, origin.address);
+  if (!origin.stream) co_return refuse(Reason::upstream_unreachable);
+  co_return origin;
+}
+
+Task<Result<OriginStream, Refusal>> Dialer::connect_tunnel(const Permit& permit, const AddressRules& rules) {
+  co_return co_await connect_tcp(permit, rules);
+}
+
+Task<Result<OriginStream, Refusal>> Dialer::connect(const Permit& permit, const AddressRules& rules, const OriginTls& tls,
+                                                    std::string pool_key) {
+  auto origin = co_await connect_tcp(permit, rules);
+  if (!origin || permit.target().scheme != Scheme::https) co_return origin;
+  origin->sink = std::make_unique<SessionSink>(SessionSink{&sessions_, std::move(pool_key)});
+  SslPtr ssl = tls.session(permit.target().host, *origin->sink);
+  if (!ssl) co_return refuse(Reason::upstream_tls);
+  origin->stream->limit(limits_.tls_max);
+  const auto shaken = co_await origin->stream->handshake(std::move(ssl), false);
+  if (!shaken) {
+    const bool slow = shaken.error().error == StreamError::timed_out;
+    co_return refuse(slow ? Reason::upstream_timeout : Reason::upstream_tls);
+  }
+  // Again on every handshake: a resumed one reports the verification of the first (ATTACKS C03).
+  SSL* done = origin->stream->ssl();
+  const bool proved = SSL_get_verify_result(done) == X509_V_OK && SSL_get0_peer_certificate(done) != nullptr &&
+                      certificate_is_for(SSL_get0_peer_certificate(done), permit.target().host);
+  if (!proved) co_return refuse(Reason::upstream_tls);
+  co_return origin;
+}
+
+}  // namespace egret

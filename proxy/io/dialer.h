@@ -1,0 +1,56 @@
+// The one place that opens connections to origins: for a Permit, to addresses that have passed the
+// gate, verified for the canonical name (DESIGN invariants 1-3, 5; ATTACKS B01, B05, B12, C01-C03).
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "policy/decide/address_gate.h"
+#include "policy/decide/decide.h"
+#include "policy/result.h"
+#include "proxy/exchange/reply.h"
+#include "proxy/io/resolver.h"
+#include "proxy/io/stream.h"
+#include "proxy/io/tls.h"
+
+namespace egret {
+
+struct DialLimits {
+  std::chrono::milliseconds resolve_max{6000};
+  std::chrono::milliseconds connect_max{10000};
+  std::chrono::milliseconds tls_max{10000};
+  std::chrono::milliseconds next_address_after{250};  // RFC 8305 connection attempt delay
+};
+
+struct OriginStream {
+  std::unique_ptr<SessionSink> sink;  // before the stream: outlives its SSL
+  std::unique_ptr<Stream> stream;
+  std::string address;                // as dialled, for the record
+};
+
+// One a worker.
+class Dialer {
+ public:
+  Dialer(asio::io_context& context, Deadlines& wheel, Resolver& resolver, OriginSessions& sessions,
+         DialLimits limits);
+
+  // TCP, and TLS where the target says https. `pool_key` names what a TLS session may be resumed for.
+  Task<Result<OriginStream, Refusal>> connect(const Permit& permit, const AddressRules& rules, const OriginTls& tls,
+                                              std::string pool_key);
+  // TCP alone, for a tunnel.
+  Task<Result<OriginStream, Refusal>> connect_tunnel(const Permit& permit, const AddressRules& rules);
+
+ private:
+  Task<Result<std::vector<CheckedAddress>, Refusal>> addresses_of(const Permit& permit, const AddressRules& rules);
+  Task<Result<OriginStream, Refusal>> connect_tcp(const Permit& permit, const AddressRules& rules);
+  Task<std::unique_ptr<Stream>> race(const std::vector<CheckedAddress>& addresses, std::string& winner);
+
+  asio::io_context& context_;
+  Deadlines& wheel_;
+  Resolver& resolver_;
+  OriginSessions& sessions_;
+  DialLimits limits_;
+};
+
+}  // namespace egret

@@ -1,0 +1,101 @@
+#include "proxy/io/tls.h"
+
+#include <algorithm>
+#include <array>
+#include <new>
+#include <utility>
+
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+namespace egret {
+namespace {
+
+constexpr std::uint64_t common_options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
+
+SslContextPtr make_context(const SSL_METHOD* method) {
+  SslContextPtr context(SSL_CTX_new(method));
+  if (!context) throw std::bad_alloc();
+  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  SSL_CTX_set_options(context.get(), common_options);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                      SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_read_ahead(context.get(), 1);
+  return context;
+}
+
+// http/1.1 only, until there is a codec for more.
+int select_protocol(SSL*, const unsigned char** out, unsigned char* out_bytes, const unsigned char* in,
+                    unsigned int in_bytes, void*) {
+  static constexpr std::array<unsigned char, 9> ours = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+  unsigned char* chosen = nullptr;
+  if (SSL_select_next_proto(&chosen, out_bytes, ours.data(), ours.size(), in, in_bytes) != OPENSSL_NPN_NEGOTIATED) {
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+  }
+  *out = chosen;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+int keep_session(SSL* ssl, SSL_SESSION* session) {
+  auto* sink = static_cast<SessionSink*>(SSL_get_app_data(ssl));
+  if (sink == nullptr || sink->sessions == nullptr) return 0;
+  sink->sessions->keep(sink->key, SslSessionPtr(session));
+  return 1;
+}
+
+}  // namespace
+
+void FreeSslContext::operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
+void FreeSslSession::operator()(SSL_SESSION* session) const noexcept { SSL_SESSION_free(session); }
+
+ClientTls::ClientTls() : context_(make_context(TLS_server_method())) {
+  SSL_CTX* context = context_.get();
+  SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_num_tickets(context, 0);
+  SSL_CTX_set_max_early_data(context, 0);
+  SSL_CTX_set_alpn_select_cb(context, &select_protocol, nullptr);
+}
+
+SslPtr ClientTls::session(const std::shared_ptr<const Leaf>& leaf) const {
+  SslPtr ssl(SSL_new(context_.get()));
+  if (!ssl) throw std::bad_alloc();
+  SSL_use_certificate(ssl.get(), leaf->certificate.get());
+  SSL_use_PrivateKey(ssl.get(), leaf->key);
+  SSL_add1_chain_cert(ssl.get(), leaf->issuer);
+  return ssl;
+}
+
+SSL_SESSION* OriginSessions::find(const std::string& key) const {
+  const auto found = sessions_.find(key);
+  return found == sessions_.end() ? nullptr : found->second.get();
+}
+
+void OriginSessions::keep(const std::string& key, SslSessionPtr session) {
+  if (sessions_.size() >= sessions_max && !sessions_.contains(key)) sessions_.erase(sessions_.begin());
+  sessions_.insert_or_assign(key, std::move(session));
+}
+
+OriginTls::OriginTls(StorePtr trust) : context_(make_context(TLS_client_method())) {
+  SSL_CTX* context = context_.get();
+  SSL_CTX_set_cert_store(context, trust.release());
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context, &keep_session);
+}
+
+SslPtr OriginTls::session(const Host& host, SessionSink& sink) const {
+  SslPtr ssl(SSL_new(context_.get()));
+  if (!ssl) throw std::bad_alloc();
+  if (!require_host(SSL_get0_param(ssl.get()), host)) return nullptr;
+  if (!host.is_address()) SSL_set_tlsext_host_name(ssl.get(), host.text().c_str());
+  static constexpr std::array<unsigned char, 9> http11 = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+  SSL_set_alpn_protos(ssl.get(), http11.data(), http11.size());
+  SSL_set_app_data(ssl.get(), &sink);
+  if (sink.sessions != nullptr) {
+    if (SSL_SESSION* session = sink.sessions->find(sink.key)) SSL_set_session(ssl.get(), session);
+  }
+  return ssl;
+}
+
+}  // namespace egret

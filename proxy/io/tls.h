@@ -1,0 +1,67 @@
+// TLS on both sides: one server context for every client connection with the leaf set per
+// connection, one client context for every origin (DESIGN part 9). Both TLS 1.2 or newer, no
+// renegotiation, no compression, no early data; towards clients no resumption (ATTACKS C01-C10).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include <openssl/ssl.h>
+
+#include "certs/authority.h"
+#include "certs/trust.h"
+#include "policy/result.h"
+#include "policy/target/host.h"
+#include "proxy/io/stream.h"
+
+namespace egret {
+
+struct FreeSslContext { void operator()(SSL_CTX* context) const noexcept; };
+using SslContextPtr = std::unique_ptr<SSL_CTX, FreeSslContext>;
+
+// Thread rule: immutable, any thread.
+class ClientTls {
+ public:
+  ClientTls();
+  // For one client connection, with the leaf of the name it asked for.
+  SslPtr session(const std::shared_ptr<const Leaf>& leaf) const;
+
+ private:
+  SslContextPtr context_;
+};
+
+struct FreeSslSession { void operator()(SSL_SESSION* session) const noexcept; };
+using SslSessionPtr = std::unique_ptr<SSL_SESSION, FreeSslSession>;
+
+// Sessions of origins that one worker may resume, by pool key. Verification is never skipped: the
+// certificate's name is checked again on every handshake (ATTACKS C03).
+class OriginSessions {
+ public:
+  static constexpr std::size_t sessions_max = 512;
+  SSL_SESSION* find(const std::string& key) const;
+  void keep(const std::string& key, SslSessionPtr session);
+  void clear() { sessions_.clear(); }
+
+ private:
+  std::unordered_map<std::string, SslSessionPtr> sessions_;
+};
+
+// Where the tickets of one origin connection go. Outlives its SSL.
+struct SessionSink {
+  OriginSessions* sessions = nullptr;
+  std::string key;
+};
+
+class OriginTls {
+ public:
+  explicit OriginTls(StorePtr trust);
+  // Verifies for exactly this host. Resumes a session of the sink's key where there is one.
+  SslPtr session(const Host& host, SessionSink& sink) const;
+
+ private:
+  SslContextPtr context_;
+};
+
+}  // namespace egret
