@@ -18,7 +18,8 @@ class FieldList {
     std::string_view value;  // without surrounding white space
   };
 
-  // The name is lower-cased here. Views handed out before stay valid only until the next change.
+  // The name is lower-cased here. Views handed out before stay valid only until the next change; a
+  // view into this very list may be passed in.
   void add(std::string_view name, std::string_view value);
   void clear();
   std::size_t size() const { return entries_.size(); }
@@ -41,6 +42,7 @@ class FieldList {
   struct Entry {
     std::uint32_t name_at, name_bytes, value_at, value_bytes;
   };
+  std::size_t append(std::string_view first, std::string_view second);  // where they are now
   std::string storage_;
   std::vector<Entry> entries_;
 };

@@ -46,5 +46,9 @@ struct WireFault {
   Reason reason = Reason::framing_invalid;
   const char* what = "";   // constant text, never a byte of the peer's
 };
+// The same fault, where the peer was the origin: 502, upstream_framing.
+inline WireFault origin_fault(const WireFault& fault) {
+  return {502, Reason::upstream_framing, fault.what};
+}
 
 }  // namespace egret
