@@ -44,7 +44,7 @@ using Verdict = std::variant<Permit, Denial>;
 
 struct Ask {
   const Target& target;
-  std::string_view method;           // as received, case-sensitive
+  std::string_view method;  // as received, case-sensitive
   const RequestPath* path = nullptr;
 };
 

@@ -26,16 +26,21 @@ class HostPattern {
  public:
   enum class Kind { exact, subdomains, range, any };
 
-  // Strict: hosts in lower-case A-labels, nothing is repaired; the fault names the form to use (J10).
-  static Result<HostPattern, PatternFault> parse(std::string_view text,
-                                                 Wildcards wildcards = Wildcards::below_registrable_domain);
+  // Strict: hosts in lower-case A-labels, nothing is repaired; the fault names the form to use
+  // (J10).
+  static Result<HostPattern, PatternFault> parse(
+      std::string_view text, Wildcards wildcards = Wildcards::below_registrable_domain);
 
   bool matches(const Host& host) const;
   Kind kind() const { return kind_; }
   // exact: the host; subdomains: the name behind `*.`; range: the CIDR; any: `*`
   const std::string& name() const { return name_; }
+  // Where kind() is range, and where it is an IP literal: the addresses it names.
+  const std::optional<Cidr>& range() const { return range_; }
   std::string text() const;
-  bool operator==(const HostPattern& other) const { return kind_ == other.kind_ && name_ == other.name_; }
+  bool operator==(const HostPattern& other) const {
+    return kind_ == other.kind_ && name_ == other.name_;
+  }
 
  private:
   HostPattern() = default;

@@ -23,8 +23,10 @@ class Policy {
   template <class Visit>
   void for_each_match(const Host& host, Visit&& visit) const {
     Matches matches = match(host);
-    for (std::size_t i = 0; i < matches.count; ++i) visit(*matches.rules[i]);
-    for (const Rule* rule : matches.more) visit(*rule);
+    for (std::size_t i = 0; i < matches.count; ++i)
+      visit(*matches.rules[i]);
+    for (const Rule* rule : matches.more)
+      visit(*rule);
   }
 
  private:

@@ -17,8 +17,8 @@ namespace egret {
 
 enum class PlaceKind { credential_headers, header, query, path, body };
 
-// Where a placeholder counts: `header` (the well-known credential headers, Basic too), `header:NAME`,
-// `query:NAME`, `path`, `body`.
+// Where a placeholder counts: `header` (the well-known credential headers, Basic too),
+// `header:NAME`, `query:NAME`, `path`, `body`.
 struct Place {
   PlaceKind kind = PlaceKind::credential_headers;
   std::string name;  // header: lower-case field name; query: parameter name
@@ -29,7 +29,8 @@ struct Place {
 };
 
 // authorization, x-api-key, api-key, x-goog-api-key, private-token, x-auth-token, cookie, …: field
-// names (lower-case) that carry credentials. At a host with a grant they carry the placeholder or nothing.
+// names (lower-case) that carry credentials. At a host with a grant they carry the placeholder or
+// nothing.
 bool is_credential_header(std::string_view lower_case_name);
 
 enum class Foreign { refuse, allow };  // another credential at a host with a grant

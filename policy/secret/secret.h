@@ -2,6 +2,7 @@
 // or compared by accident: formatting it does not compile (DESIGN part 1, ATTACKS F09).
 #pragma once
 
+#include <cstddef>
 #include <iosfwd>
 #include <string>
 #include <string_view>
@@ -10,11 +11,17 @@
 
 namespace egret {
 
-enum class SecretFault { empty, too_short, too_long, forbidden_byte };  // under 8, over 8 KiB; control or non-ASCII
+enum class SecretFault {
+  empty,
+  too_short,
+  too_long,
+  forbidden_byte
+};  // under 8, over 8 KiB; control or non-ASCII
 std::string_view describe(SecretFault fault);
 
 // Overwrites and empties. The compiler may not remove it.
 void wipe(std::string& text);
+void wipe_bytes(void* data, std::size_t size);
 
 class Secret {
  public:

@@ -10,11 +10,11 @@
 namespace egret {
 
 enum class AddressClass {
-  global,         // the only class that may be dialled without being opened on purpose
+  global,  // the only class that may be dialled without being opened on purpose
   loopback,
-  private_use,    // RFC 1918, RFC 4193, RFC 6598
+  private_use,  // RFC 1918, RFC 4193, RFC 6598
   link_local,
-  metadata,       // cloud metadata and host identity: refused whatever a rule says
+  metadata,  // cloud metadata and host identity: refused whatever a rule says
   multicast,
   unspecified,
   documentation,  // documentation and benchmarking ranges

@@ -15,11 +15,13 @@ namespace egret {
 enum class HostFault {
   empty,
   too_long,        // a name over 253 or a label over 63 octets
-  forbidden_byte,  // anything but letters, digits, `-`, `_`, `.`; NUL, `%`, `@` and non-ASCII among them
+  forbidden_byte,  // anything but letters, digits, `-`, `_`, `.`; NUL, `%`, `@` and non-ASCII among
+                   // them
   empty_label,     // leading dot, two dots, more than one trailing dot
   bad_label,       // a label that begins or ends with `-`
   bad_a_label,     // `xn--` that does not round-trip through punycode
-  bad_address,     // brackets around no IPv6 literal, a zone id, or a name whose last label is a number
+  bad_address,     // brackets around no IPv6 literal, a zone id, or a name whose last label is a
+                   // number
 };
 std::string_view describe(HostFault fault);
 

@@ -1,6 +1,6 @@
-// The path and query of a request, byte for byte as they came (ATTACKS A18, A19). Nothing is decoded
-// or normalised: what is not canonical is refused where a rule looks at paths, and passed unchanged
-// where none does.
+// The path and query of a request, byte for byte as they came (ATTACKS A18, A19). Nothing is
+// decoded or normalised: what is not canonical is refused where a rule looks at paths, and passed
+// unchanged where none does.
 #pragma once
 
 #include <string>
@@ -24,7 +24,7 @@ class RequestPath {
   // Origin-form (`/a/b?x=y`) or `*`.
   static Result<RequestPath, PathFault> parse(std::string_view text);
 
-  std::string_view text() const { return text_; }   // with the query
+  std::string_view text() const { return text_; }  // with the query
   std::string_view path() const { return std::string_view(text_).substr(0, path_bytes_); }
   // Without its `?`; empty where there is none.
   std::string_view query() const;
@@ -39,5 +39,10 @@ class RequestPath {
   std::string text_;
   std::size_t path_bytes_ = 0;
 };
+
+// A canonical path as a lenient origin may read it: lower case, decoded once, without
+// `;parameters`. Deny rules look at this too, so that `/%40Evil;x` is denied where `/@evil` is;
+// allow rules never do.
+std::string lenient_path(std::string_view path);
 
 }  // namespace egret

@@ -12,7 +12,11 @@
 
 namespace egret {
 
-enum class Scheme : std::uint8_t { http, https, tcp };  // tcp: a tunnel that carries no HTTP we read
+enum class Scheme : std::uint8_t {
+  http,
+  https,
+  tcp
+};  // tcp: a tunnel that carries no HTTP we read
 std::string_view name(Scheme scheme);
 std::uint16_t default_port(Scheme scheme);  // 80, 443, 0
 
