@@ -1,6 +1,7 @@
 // SOCKS5 server side (RFC 1928, RFC 1929): no authentication or user name/password, CONNECT only.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,7 +39,9 @@ class Socks5Server {
     bool need_check = false; // credentials() are complete: call authenticated(bool) before the next feed
     bool ready = false;      // request() is complete: decide, then send reply_to_request()
   };
-  // A fault carries bytes to send before closing in fault_reply().
+  // Takes whole messages only: keep what was not consumed and give it again with more behind it. No
+  // message is longer than 513 bytes. Bytes behind a request stay with the caller. A fault carries
+  // bytes to send before closing in fault_reply().
   Result<Progress, WireFault> feed(std::string_view in);
   std::string authenticated(bool ok);  // the RFC 1929 answer
   const std::optional<SocksCredentials>& credentials() const { return credentials_; }
@@ -47,7 +50,15 @@ class Socks5Server {
   static std::string reply_to_request(SocksReply reply);
 
  private:
-  enum class State { greeting, password, checking, request, done };
+  enum class State { greeting, password, checking, request, done, failed };
+  Result<Progress, WireFault> step_of(std::string_view in);
+  Result<Progress, WireFault> read_greeting(std::string_view in);
+  Result<Progress, WireFault> read_password(std::string_view in);
+  Result<Progress, WireFault> read_request(std::string_view in);
+  Result<Progress, WireFault> take_request(bool is_domain, std::string_view address,
+                                           std::uint16_t port, std::size_t consumed);
+  WireFault fail(Reason reason, const char* what, std::string reply);
+
   Auth required_;
   State state_ = State::greeting;
   std::optional<SocksCredentials> credentials_;
