@@ -66,8 +66,8 @@ std::string text_of(BIO* bio) {
 
 }  // namespace
 
-Result<std::unique_ptr<CertificateAuthority::Parts>, CertFault> CertificateAuthority::Parts::make(PkeyPtr key,
-                                                                            X509Ptr certificate) {
+Result<std::unique_ptr<CertificateAuthority::Parts>, CertFault> CertificateAuthority::Parts::make(
+    PkeyPtr key, X509Ptr certificate) {
   auto parts = std::make_unique<Parts>();
   parts->key = std::move(key);
   parts->certificate = std::move(certificate);
@@ -87,9 +87,8 @@ Result<std::unique_ptr<CertificateAuthority::Parts>, CertFault> CertificateAutho
   return parts;
 }
 
-Result<CertificateAuthority, CertFault> CertificateAuthority::generate(std::string_view sandbox,
-                                                 const AuthorityOptions& options,
-                                                 Clock::time_point now) {
+Result<CertificateAuthority, CertFault> CertificateAuthority::generate(
+    std::string_view sandbox, const AuthorityOptions& options, Clock::time_point now) {
   if (options.lifetime <= std::chrono::hours{0}) {
     return CertFault{"a CA needs a lifetime of at least an hour"};
   }
@@ -156,7 +155,8 @@ Clock::time_point CertificateAuthority::not_after() const {
   return parts_->not_after;
 }
 
-CertificateAuthority::CertificateAuthority(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+CertificateAuthority::CertificateAuthority(std::unique_ptr<Parts> parts)
+    : parts_(std::move(parts)) {}
 CertificateAuthority::CertificateAuthority(CertificateAuthority&&) noexcept = default;
 CertificateAuthority& CertificateAuthority::operator=(CertificateAuthority&&) noexcept = default;
 CertificateAuthority::~CertificateAuthority() = default;

@@ -51,18 +51,19 @@ class CertificateAuthority {
   using Clock = std::chrono::system_clock;
 
   static Result<CertificateAuthority, CertFault> generate(std::string_view sandbox,
-                                               const AuthorityOptions& options,
-                                               Clock::time_point now = Clock::now());
+                                                          const AuthorityOptions& options,
+                                                          Clock::time_point now = Clock::now());
 
   // `directory/ca.key` (0600, O_EXCL) and `directory/ca.pem` in a 0700 directory. A key that others
   // can read, a symlink, or files that do not belong together are refused, never repaired.
   static Result<CertificateAuthority, CertFault> load(const std::string& directory);
   static Result<CertificateAuthority, CertFault> load_or_create(const std::string& directory,
-                                                     std::string_view sandbox,
-                                                     const AuthorityOptions& options);
+                                                                std::string_view sandbox,
+                                                                const AuthorityOptions& options);
   // Makes a new key and certificate in place of the old ones, atomically.
-  static Result<CertificateAuthority, CertFault> rotate(const std::string& directory, std::string_view sandbox,
-                                             const AuthorityOptions& options);
+  static Result<CertificateAuthority, CertFault> rotate(const std::string& directory,
+                                                        std::string_view sandbox,
+                                                        const AuthorityOptions& options);
 
   CertificateAuthority(CertificateAuthority&&) noexcept;
   CertificateAuthority& operator=(CertificateAuthority&&) noexcept;

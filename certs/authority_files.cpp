@@ -1,6 +1,7 @@
 #include <optional>
 #include <utility>
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 
 #include "certs/authority.h"
@@ -39,6 +40,7 @@ X509Ptr parse_certificate(const std::string& pem) {
 
 bool belong_together(X509* certificate, EVP_PKEY* key) {
   const bool same = certificate != nullptr && X509_check_private_key(certificate, key) == 1;
+  ERR_clear_error();  // OpenSSL queues a reason for "no"
   return same;
 }
 
@@ -143,9 +145,8 @@ Result<CertificateAuthority, CertFault> CertificateAuthority::load(const std::st
   return CertificateAuthority{std::move(*parts)};
 }
 
-Result<CertificateAuthority, CertFault> CertificateAuthority::load_or_create(const std::string& path,
-                                                       std::string_view sandbox,
-                                                       const AuthorityOptions& options) {
+Result<CertificateAuthority, CertFault> CertificateAuthority::load_or_create(
+    const std::string& path, std::string_view sandbox, const AuthorityOptions& options) {
   {
     auto directory = PrivateDirectory::open(path, PrivateDirectory::Missing::create);
     if (!directory) return CertFault{directory.error().what};
@@ -163,8 +164,8 @@ Result<CertificateAuthority, CertFault> CertificateAuthority::load_or_create(con
   return load(path);
 }
 
-Result<CertificateAuthority, CertFault> CertificateAuthority::rotate(const std::string& path, std::string_view sandbox,
-                                               const AuthorityOptions& options) {
+Result<CertificateAuthority, CertFault> CertificateAuthority::rotate(
+    const std::string& path, std::string_view sandbox, const AuthorityOptions& options) {
   auto made = generate(sandbox, options);
   if (!made) return made.error();
   auto directory = PrivateDirectory::open(path, PrivateDirectory::Missing::create);

@@ -38,7 +38,8 @@ struct Flight {
 }  // namespace
 
 struct LeafCache::State {
-  State(std::shared_ptr<const CertificateAuthority> authority_in, std::size_t leaves_max_in, Now now_in)
+  State(std::shared_ptr<const CertificateAuthority> authority_in, std::size_t leaves_max_in,
+        Now now_in)
       : authority(std::move(authority_in)),
         leaves_max(std::max<std::size_t>(leaves_max_in, 1)),
         now(std::move(now_in)) {}
@@ -79,7 +80,8 @@ void LeafCache::State::store(const Host& host, const SharedLeaf& leaf, Clock::ti
   ++minted;
 }
 
-LeafCache::LeafCache(std::shared_ptr<const CertificateAuthority> authority, std::size_t leaves_max, Now now)
+LeafCache::LeafCache(std::shared_ptr<const CertificateAuthority> authority, std::size_t leaves_max,
+                     Now now)
     : state_(std::make_unique<State>(std::move(authority), leaves_max, std::move(now))) {}
 
 LeafCache::~LeafCache() = default;

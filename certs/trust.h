@@ -21,7 +21,7 @@ using StorePtr = std::unique_ptr<X509_STORE, FreeStore>;
 
 // The system's roots (Debian: /etc/ssl/certs/ca-certificates.crt) and `ca_files`. Takes about 20
 // ms: load once, off the start-up path. A ca_file that cannot be read or holds no certificate is a
-// fault.
+// fault. The store brings a verify callback of its own: set none on the SSL.
 Result<StorePtr, CertFault> load_origin_trust(const std::vector<std::string>& ca_files);
 
 // Puts the rules of ATTACKS C01, C02 and C04 on a verification: the name (or IP SAN) of this host
