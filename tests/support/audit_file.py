@@ -12,7 +12,9 @@ REQUEST_FIELDS = (
     "v seq w time event id connection sandbox capture decision reason rule target request secrets "
     "status alarm prev"
 ).split()
-RESPONSE_FIELDS = "v seq w time event id sandbox status bytes redactions ms error prev".split()
+RESPONSE_FIELDS = (
+    "v seq w time event id sandbox status bytes redactions ms error address frames prev"
+).split()
 
 
 class AuditFile:

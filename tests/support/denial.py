@@ -2,7 +2,7 @@
 
 import json
 
-BODY_FIELDS = "error reason host port sandbox id hint".split()
+BODY_FIELDS = "error reason host port sandbox id rule hint".split()
 
 
 def assert_denied(response, reason, host=None, port=None, sandbox="web", status=403):

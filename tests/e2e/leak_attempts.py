@@ -1,0 +1,133 @@
+"""Runs inside the sandbox (copied there by test_leak.py): tries every way out, and prints as JSON what each attempt got.
+argv: JSON of {"v4": …, "v6": …, "loopback_port": …, "abstract": …, "canary": …}."""
+
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+
+GIVEN = json.loads(sys.argv[1])
+CANARY = GIVEN["canary"].encode()
+RESULTS = {}
+WAIT_S = 2
+
+
+def attempt(name):
+    """Registers a function as one attempt; what it returns or raises is the result."""
+
+    def register(function):
+        def run():
+            try:
+                RESULTS[name] = function() or "sent"
+            except OSError as error:
+                RESULTS[name] = f"refused: {error.strerror or type(error).__name__}"
+            except Exception as error:  # an attempt must not end the others
+                RESULTS[name] = f"failed: {error!r}"
+
+        threads.append(threading.Thread(target=run))
+
+    return register
+
+
+def family_of(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def tcp(address, port):
+    with socket.create_connection((address, port), WAIT_S) as sock:
+        sock.settimeout(WAIT_S)
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: " + address.encode() + b"\r\n\r\n")
+        got = sock.recv(65536)
+    return "REACHED" if CANARY in got else f"answered: {got[:20]!r}"
+
+
+def udp(address, port):
+    with socket.socket(family_of(address), socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sock.settimeout(0.5)
+        sock.sendto(b"out", (address, port))
+        try:
+            got = sock.recv(65536)
+        except TimeoutError:
+            return "silence"
+    return "REACHED" if CANARY in got else f"answered: {got[:20]!r}"
+
+
+def raw(family, kind, protocol, address):
+    with socket.socket(family, kind, protocol) as sock:
+        sock.sendto(b"\x08\x00\x00\x00\x00\x01\x00\x01canary..", (address, 0))
+
+
+def stream_protocol(address, protocol, kind=socket.SOCK_STREAM):
+    with socket.socket(family_of(address), kind, protocol) as sock:
+        sock.settimeout(WAIT_S)
+        sock.connect((address, 9))
+        sock.send(b"out")
+
+
+def packet():
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as sock:
+        sock.bind(("lo", 0))
+        sock.send(b"\xff" * 60)
+
+
+def unix(path):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(path)
+        return "REACHED" if sock.recv(100) == CANARY else "connected"
+
+
+def command(*words):
+    done = subprocess.run(words, capture_output=True, text=True, timeout=5)
+    return "REACHED" if done.returncode == 0 else f"refused: {done.stderr.strip()[-60:]}"
+
+
+def enter_other_namespaces():
+    """Is there a process in sight whose network namespace is not ours?"""
+    mine = os.readlink("/proc/self/ns/net")
+    others = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            others.add(os.readlink(f"/proc/{pid}/ns/net"))
+        except OSError:
+            continue
+    return "REACHED" if others - {mine} else "only its own"
+
+
+threads = []
+for target in (GIVEN["v4"], GIVEN["v6"], "198.51.100.9", "2001:db8:77::9", "169.254.169.254",
+               GIVEN["host_v4"], GIVEN["host_v6"]):  # fmt: skip
+    for port in (22, 53, 80, 123, 443, 853, 8080, 9999):
+        attempt(f"tcp {target} {port}")(lambda t=target, p=port: tcp(t, p))
+        attempt(f"udp {target} {port}")(lambda t=target, p=port: udp(t, p))
+for target in ("255.255.255.255", "224.0.0.251", "ff02::fb%lo", "203.0.113.255"):
+    attempt(f"udp {target} 5353")(lambda t=target: udp(t, 5353))
+for target in (GIVEN["v4"], GIVEN["v6"]):
+    family = family_of(target)
+    icmp = socket.IPPROTO_ICMP if family == socket.AF_INET else socket.IPPROTO_ICMPV6
+    attempt(f"icmp datagram {target}")(lambda f=family, i=icmp, t=target: raw(f, socket.SOCK_DGRAM, i, t))
+    for protocol in (icmp, socket.IPPROTO_RAW, socket.IPPROTO_TCP, socket.IPPROTO_UDP, 47, 4, 41, 50):
+        attempt(f"raw {protocol} {target}")(
+            lambda f=family, p=protocol, t=target: raw(f, socket.SOCK_RAW, p, t)
+        )
+    attempt(f"sctp {target}")(lambda t=target: stream_protocol(t, 132))
+    attempt(f"mptcp {target}")(lambda t=target: stream_protocol(t, 262))
+    attempt(f"udplite {target}")(lambda t=target: stream_protocol(t, 136, socket.SOCK_DGRAM))
+attempt("packet")(packet)
+for target in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::ffff:127.0.0.1", "127.0.0.53"):
+    attempt(f"host loopback {target}")(lambda t=target: tcp(t, GIVEN["loopback_port"]))
+attempt("abstract socket")(lambda: unix("\0" + GIVEN["abstract"]))
+attempt("other namespaces")(enter_other_namespaces)
+attempt("nft flush")(lambda: command("nft", "flush", "ruleset"))
+attempt("ip link add")(lambda: command("ip", "link", "add", "x0", "type", "dummy"))
+attempt("ip route del")(lambda: command("ip", "route", "del", "local", "0.0.0.0/0", "dev", "lo"))
+attempt("nsenter 1")(lambda: command("nsenter", "-t", "1", "-n", "true"))
+
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join(15)
+print(json.dumps(RESULTS))
