@@ -1,5 +1,6 @@
-// egret.yaml as typed values. Every error is found and reported at once, with file, line and column,
-// what is wrong and what to write instead; a file with one error is not used at all (ATTACKS J04).
+// egret.yaml as typed values. Every error is found and reported at once, with file, line and
+// column, what is wrong and what to write instead; a file with one error is not used at all
+// (ATTACKS J04).
 #pragma once
 
 #include <cstdint>
@@ -19,34 +20,48 @@ namespace egret {
 
 struct ConfigError {
   std::string file;
-  int line = 0;    // from 1; 0: the file as a whole
+  int line = 0;  // from 1; 0: the file as a whole
   int column = 0;
   std::string what;
   std::string instead;
-  // `egret.yaml:14:9: unknown key "alow"; write "allow"`
+  // egret.yaml:14:9: unknown key `alow`; write `allow` (known: `allow`, `deny`, ...)
   std::string text() const;
 };
 using ConfigErrors = std::vector<ConfigError>;
 
-struct ListenTcp { std::string address; std::uint16_t port = 0; };   // address: IP literal
-struct ListenUnix { std::string path; };
-struct ListenRedirect { std::string address; std::uint16_t port = 0; };
+struct ListenTcp {
+  std::string address;
+  std::uint16_t port = 0;
+};  // address: IP literal
+struct ListenUnix {
+  std::string path;
+};
+struct ListenRedirect {
+  std::string address;
+  std::uint16_t port = 0;
+};
 struct Listen {
   std::variant<ListenTcp, ListenUnix, ListenRedirect> where;
   std::optional<std::string> sandbox;  // none: credentials name the sandbox
   std::string source;                  // `egret.yaml:4`
 };
 
-struct SecretSourceEnv { std::string variable; };
-struct SecretSourceFile { std::string path; };
-struct SecretSourceExec { std::vector<std::string> argv; };
+struct SecretSourceEnv {
+  std::string variable;
+};
+struct SecretSourceFile {
+  std::string path;
+};
+struct SecretSourceExec {
+  std::vector<std::string> argv;
+};
 using SecretSource = std::variant<SecretSourceEnv, SecretSourceFile, SecretSourceExec>;
 
 struct SecretConfig {
   std::string name;
   SecretSource from;
-  std::vector<HostPattern> hosts;   // at least one; never a wildcard at or above a public suffix
-  std::vector<Place> in;            // default: header
+  std::vector<HostPattern> hosts;  // at least one; never a wildcard at or above a public suffix
+  std::vector<Place> in;           // default: header
   Foreign foreign = Foreign::refuse;
   std::string source;
 };
@@ -60,17 +75,18 @@ struct SandboxConfig {
 };
 
 struct OriginsConfig {
-  std::vector<std::string> ca_files;   // absolute, or relative to the config file (made absolute)
+  std::vector<std::string> ca_files;  // absolute, or relative to the config file (made absolute)
   std::vector<ResolvePin> resolve;
   std::vector<Cidr> allow_addresses;
 };
 
 struct Config {
-  std::string file;                       // empty: built-in defaults
+  std::string file;  // empty: built-in defaults
   std::vector<Listen> listen;
   std::optional<unsigned> workers;
-  std::string state;                      // absolute; `~` expanded; default $XDG_STATE_HOME/egret or ~/.local/state/egret
-  std::string audit_file;                 // absolute; default <state>/audit.jsonl
+  std::string
+      state;  // absolute; `~` expanded; default $XDG_STATE_HOME/egret or ~/.local/state/egret
+  std::string audit_file;  // absolute; default <state>/audit.jsonl
   OriginsConfig origins;
   std::map<std::string, SecretConfig> secrets;
   std::map<std::string, std::vector<Rule>> profiles;  // from the file only
@@ -90,19 +106,23 @@ Result<Config, ConfigErrors> parse_config(std::string_view yaml, const std::stri
 Result<Config, ConfigErrors> load_config(const std::string& path, const ConfigPlaces& places);
 Config default_config(const ConfigPlaces& places);
 // --config, else ./egret.yaml, else $XDG_CONFIG_HOME/egret/egret.yaml, else none.
-std::optional<std::string> find_config(const std::optional<std::string>& given, const ConfigPlaces& places);
+std::optional<std::string> find_config(const std::optional<std::string>& given,
+                                       const ConfigPlaces& places);
 
 // `--profile P`: a profile of the file, else a shipped one. The error lists what there is.
-Result<std::vector<Rule>, ConfigError> rules_of_profile(const Config& config, std::string_view name);
+Result<std::vector<Rule>, ConfigError> rules_of_profile(const Config& config,
+                                                        std::string_view name);
 // `--allow HOST`: host pattern with an optional `:port`.
 Result<Rule, ConfigError> rule_from_flag(std::string_view allow_flag);
 // `--secret NAME` without an entry in the file: the well-known ones (GITHUB_TOKEN, GH_TOKEN,
-// ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN, OPENAI_API_KEY, GEMINI_API_KEY, NPM_TOKEN, …) from the
-// environment variable of that name, with their hosts and places.
+// ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN, OPENAI_API_KEY, GEMINI_API_KEY, NPM_TOKEN, …) from
+// the environment variable of that name, with their hosts and places.
 std::optional<SecretConfig> well_known_secret(std::string_view name);
+std::vector<std::string> well_known_secret_names();
 
 std::vector<std::string> shipped_profile_names();
-std::string_view shipped_profile_text(std::string_view name);  // the YAML, with its comments
+std::string_view shipped_profile_text(
+    std::string_view name);  // the YAML, with its comments; else empty
 
 // The effective policy of a sandbox as text, one rule a line with where it came from.
 std::string show_config(const Config& config, const std::optional<std::string>& sandbox);

@@ -1,0 +1,10 @@
+// `origins:`: which other certificates and addresses the gate accepts on the origins' side.
+#pragma once
+
+#include "config/schema/context.h"
+
+namespace egret::schema {
+
+void read_origins(Context& context, const Node& node, OriginsConfig& origins);
+
+}  // namespace egret::schema
