@@ -79,7 +79,7 @@ Result<std::string, Fault> read_text(const std::string& path) {
     filled += static_cast<std::size_t>(count);
   }
   text.resize(filled);
-  return text;
+  return {boost::system::in_place_value, std::move(text)};
 }
 
 bool exists(const std::string& path) {
