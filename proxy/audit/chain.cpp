@@ -85,4 +85,13 @@ std::optional<LineHead> line_head(std::string_view line) {
   return head;
 }
 
+LineParts line_parts(std::string_view line) {
+  LineParts parts{{}, line};
+  while (const auto head = line_head(parts.rest)) {
+    parts.records.insert(parts.records.begin(), *head);
+    parts.rest.remove_suffix(head->text.size());
+  }
+  return parts;
+}
+
 }  // namespace egret

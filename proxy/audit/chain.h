@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace egret {
 
@@ -39,7 +40,14 @@ struct LineHead {
   std::string_view prev;
   std::string_view text;
 };
-// Nothing where the line holds no whole record.
+// The record at the line's end; nothing where no whole one stands there.
 std::optional<LineHead> line_head(std::string_view line);
+
+// Usually one record and nothing else.
+struct LineParts {
+  std::vector<LineHead> records;  // in order
+  std::string_view rest;          // what stands in front of them, or all where there are none
+};
+LineParts line_parts(std::string_view line);
 
 }  // namespace egret

@@ -42,9 +42,10 @@ bool held_by_other(int fd, off_t start, off_t length) {
 }
 
 std::optional<Chain> record_of(std::string_view line, unsigned slot) {
-  const auto head = line_head(line);
-  if (!head || head->slot != slot) return std::nullopt;
-  return Chain(head->seq, head->text);
+  for (const LineHead& head : line_parts(line).records) {
+    if (head.slot == slot) return Chain(head.seq, head.text);
+  }
+  return std::nullopt;
 }
 
 }  // namespace
