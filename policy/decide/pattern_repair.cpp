@@ -247,7 +247,7 @@ PatternFault explain_host_pattern(std::string_view text,
   strip_port(draft);
   canonicalise(draft);
   canonicalise_address(draft);
-  if (is_valid(draft.text)) {
+  if (draft.text != "*" && is_valid(draft.text)) {
     std::string instead = "write " + quoted_pattern(draft.text);
     if (!draft.ports.empty()) instead += " and " + quoted_pattern("ports: [" + draft.ports + "]");
     return {what(draft.what), instead};
