@@ -10,4 +10,7 @@ struct SetupFault {
   std::string remedy;  // the kernel setting or package to change; empty when there is none to name
 };
 
+// "<step>: <strerror(error)>". Call with errno saved right after the failing call.
+SetupFault system_fault(const std::string& step, int error, std::string remedy = {});
+
 }  // namespace egret

@@ -2,14 +2,14 @@
 // read-only root, private /tmp /run /dev /proc, hidden home, and no way out but NamespaceSockets.
 //
 // start() forks a helper that builds the network namespace, loads and verifies its rules and hands
-// its sockets over; nothing of the request runs yet. run() lets bubblewrap build the file system and
-// start the command, relays terminal and signals, and returns the command's exit status. Whatever
-// ends the calling process, kill -9 included, ends everything inside.
+// its sockets over; nothing of the request runs yet. run() lets bubblewrap build the file system
+// and start the command, relays terminal and signals, and returns the command's exit status.
+// Whatever ends the calling process, kill -9 included, ends everything inside.
 //
-// Threads: start() must be called while the process has a single thread (it forks). run() blocks its
-// thread and may be called from another one; signals meant for the command must be deliverable to
-// that thread, so the others should block SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT,
-// SIGTSTP, SIGWINCH and SIGCHLD. kill() may be called from any thread while run() blocks.
+// Threads: start() must be called while the process has a single thread (it forks). run() blocks
+// its thread and may be called from another one; signals meant for the command must be deliverable
+// to that thread, so the others should block SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2,
+// SIGCONT, SIGTSTP, SIGWINCH and SIGCHLD. kill() may be called from any thread while run() blocks.
 #pragma once
 
 #include <memory>
@@ -30,8 +30,8 @@ struct SandboxFile {
 };
 
 struct SandboxRequest {
-  std::vector<std::string> command;         // argv; found through PATH of `environment`
-  std::string working_directory;            // absolute; writable inside unless notes() says otherwise
+  std::vector<std::string> command;  // argv; found through PATH of `environment`
+  std::string working_directory;     // absolute; writable inside unless notes() says otherwise
   std::vector<std::string> writable_paths;  // --rw; must exist
   // Files and directories that must not be visible: state directory, secret files, control socket.
   // What does not exist is skipped. They win over everything else that is visible.

@@ -1,0 +1,20 @@
+// Turns a network namespace into one whose only exits are sockets that the gate holds.
+//
+// The same for every kind of sandbox: a process sandbox unshares a namespace and calls this in it,
+// a container's or a VM's namespace is entered first. Run it in a short-lived forked process,
+// because it needs the namespace and CAP_NET_ADMIN over it, which the gate must not have.
+#pragma once
+
+#include <string>
+
+#include "policy/result.h"
+#include "sandbox-glue/namespace/fault.h"
+#include "sandbox-glue/namespace/sockets.h"
+
+namespace egret {
+
+// Loopback and routes, sockets, rules, and the proof that they hold. A fault leaves a namespace in
+// which nothing may be started. REQUIRES: CAP_NET_ADMIN over the current network namespace.
+Result<NamespaceSockets, SetupFault> guard_namespace(const std::string& nft_path);
+
+}  // namespace egret

@@ -1,0 +1,22 @@
+// The one set of nftables rules that every sandbox's namespace gets, whatever kind of sandbox it
+// is.
+//
+// Nothing of a request is ever part of the text: it is a fixed template and two validated ports.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "policy/result.h"
+#include "sandbox-glue/namespace/fault.h"
+
+namespace egret {
+
+// REQUIRES: both ports non-zero and different.
+std::string render_rules(std::uint16_t tcp_port, std::uint16_t dns_port);
+
+// Loads `rules` into the current network namespace with the nft program at `nft_path`, all of it in
+// one transaction or none of it.
+Result<void, SetupFault> load_rules(const std::string& nft_path, const std::string& rules);
+
+}  // namespace egret

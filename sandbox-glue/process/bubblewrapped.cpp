@@ -1,0 +1,141 @@
+#include "sandbox-glue/process/bubblewrapped.h"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+#include "sandbox-glue/namespace/memory_file.h"
+#include "sandbox-glue/process/user_namespace.h"
+
+namespace egret {
+namespace {
+
+constexpr std::size_t words_bytes_max = 2048;
+constexpr int empty_timeout_ms = 5000;
+
+// The header of Debian 12 for these two has no C linkage.
+int open_pidfd(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+
+bool send_signal(const UniqueFd& pidfd, int number) {
+  return ::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0) == 0;
+}
+
+pid_t parent_of(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("PPid:", 0) == 0) return static_cast<pid_t>(std::stol(line.substr(5)));
+  }
+  return -1;
+}
+
+int exit_status_of(int status) {
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+}  // namespace
+
+Bubblewrapped::Bubblewrapped(pid_t child, UniqueFd channel, UniqueFd words)
+    : child_(child),
+      child_pidfd_(open_pidfd(child)),
+      channel_(std::move(channel)),
+      words_(std::move(words)) {}
+
+Bubblewrapped::~Bubblewrapped() {
+  if (!reaped_) {
+    kill();
+    reap();
+  }
+}
+
+void Bubblewrapped::kill() noexcept {
+  // A process that has been reaped has no pidfd target: this cannot hit a stranger.
+  if (child_pidfd_) send_signal(child_pidfd_, SIGKILL);
+}
+
+int Bubblewrapped::reap() {
+  int status = 0;
+  while (::waitpid(child_, &status, 0) < 0 && errno == EINTR) {
+  }
+  reaped_ = true;
+  wait_until_empty();
+  return exit_status_of(status);
+}
+
+// The kernel empties a pid namespace when its process 1 dies, which bubblewrap's death brings
+// about. Before the launch there is no handle on it, but it holds the channel's other end.
+void Bubblewrapped::wait_until_empty() noexcept {
+  ::shutdown(channel_.get(), SHUT_WR);
+  pollfd wait{init_pidfd_ ? init_pidfd_.get() : channel_.get(), POLLIN, 0};
+  std::array<char, 256> unread;
+  while (::poll(&wait, 1, empty_timeout_ms) > 0) {
+    if (init_pidfd_) return;
+    if (::recv(channel_.get(), unread.data(), unread.size(), MSG_DONTWAIT) <= 0) return;
+  }
+}
+
+void Bubblewrapped::signal(int number, Audience audience) noexcept {
+  if (!command_pidfd_) return;
+  if (audience == Audience::Command) {
+    send_signal(command_pidfd_, number);
+  } else if (send_signal(command_pidfd_, 0)) {
+    ::kill(-command_, number);  // egret_launch made it the leader of its own group
+  }
+}
+
+SetupFault Bubblewrapped::early_end() const {
+  std::string words = read_memory_file(words_, words_bytes_max);
+  while (!words.empty() && words.back() == '\n')
+    words.pop_back();
+  if (words.empty()) words = "it ended without a word";
+  return {"bubblewrap cannot build the sandbox: " + words, user_namespace_remedy(0)};
+}
+
+Result<void, SetupFault> Bubblewrapped::await_ready() {
+  auto received = receive_message(channel_);
+  if (!received) return received.error();
+  if (!*received) return early_end();
+  const ChannelMessage& message = **received;
+  if (message.bytes.front() != ready_tag || message.sender <= 0) {
+    return SetupFault{"the sandbox sent something unexpected", {}};
+  }
+  command_ = message.sender;
+  command_pidfd_ = UniqueFd(open_pidfd(command_));
+  if (!command_pidfd_) return system_fault("cannot hold on to the command", errno);
+  init_pidfd_ = UniqueFd(open_pidfd(parent_of(command_)));
+  if (!init_pidfd_) return system_fault("cannot hold on to the sandbox", errno);
+  return {};
+}
+
+Result<UniqueFd, SetupFault> Bubblewrapped::launch(const LaunchOrder& order,
+                                                   const UniqueFd& image) {
+  if (auto ready = await_ready(); !ready) return ready.error();
+  // A standard descriptor that is closed here is empty there.
+  UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  std::vector<int> descriptors{image.get()};
+  for (int fd = 0; fd < 3; ++fd) {
+    if ((order.terminal_mask & (1U << static_cast<unsigned>(fd))) != 0) continue;
+    descriptors.push_back(::fcntl(fd, F_GETFD) < 0 ? null.get() : fd);
+  }
+  std::array<char, sizeof(order)> bytes{};
+  std::memcpy(bytes.data(), &order, sizeof(order));
+  auto sent = send_message(channel_, {bytes.data(), bytes.size()}, descriptors);
+  if (!sent) return sent.error();
+  if (order.terminal_mask == 0) return UniqueFd();
+  auto received = receive_message(channel_);
+  if (!received) return received.error();
+  if (!*received || (*received)->descriptors.size() != 1) {
+    return SetupFault{"the sandbox could not open a terminal", {}};
+  }
+  return std::move((*received)->descriptors.front());
+}
+
+}  // namespace egret

@@ -1,0 +1,88 @@
+#include "sandbox-glue/process/entrance.h"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "sandbox-glue/namespace/guard.h"
+#include "sandbox-glue/process/user_namespace.h"
+
+namespace egret {
+namespace {
+
+// Linux forgets the wish when credentials change, so it is said again after entering the namespace.
+void die_with_gate(pid_t gate) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != gate) ::_exit(1);
+}
+
+// A session of its own keeps a terminal's signals away from bubblewrap: the gate forwards those
+// that are meant for the command, once.
+void detach_from_terminal(const UniqueFd& words) {
+  ::setsid();
+  UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  ::dup2(null.get(), STDIN_FILENO);
+  ::dup2(words.get(), STDOUT_FILENO);
+  ::dup2(words.get(), STDERR_FILENO);
+}
+
+void reset_signals() {
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::signal(SIGCHLD, SIG_DFL);  // bubblewrap waits for its child
+}
+
+Result<NamespaceSockets, SetupFault> make_namespace(const Entrance& entrance) {
+  if (auto entered = enter_user_and_network_namespace(entrance.uid, entrance.gid); !entered) {
+    return entered.error();
+  }
+  die_with_gate(entrance.gate);
+  auto sockets = guard_namespace(entrance.nft_path);
+  if (sockets) return sockets;
+  SetupFault fault = sockets.error();
+  // AppArmor lets the namespace be made and then refuses every use of it.
+  const std::string remedy = user_namespace_remedy(0);
+  if (!remedy.empty()) fault.remedy = remedy;
+  return fault;
+}
+
+void keep_across_exec(int fd) {
+  ::fcntl(fd, F_SETFD, 0);
+}
+
+[[noreturn]] void become_bubblewrap(const Entrance& entrance) {
+  ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+  keep_across_exec(entrance.channel.theirs.get());
+  for (const UniqueFd& document : entrance.bubblewrap.documents)
+    keep_across_exec(document.get());
+  std::vector<char*> argv;
+  for (const auto& word : entrance.bubblewrap.argv)
+    argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  std::array<char*, 1> environment{nullptr};
+  ::execve(argv[0], argv.data(), environment.data());
+  ::dprintf(STDERR_FILENO, "cannot run %s", argv[0]);
+  ::_exit(1);
+}
+
+}  // namespace
+
+void enter_sandbox(const Entrance& entrance) {
+  die_with_gate(entrance.gate);
+  detach_from_terminal(entrance.words);
+  reset_signals();
+  auto sockets = make_namespace(entrance);
+  if (!sockets) {
+    send_fault(entrance.channel.theirs, sockets.error());
+    ::_exit(1);
+  }
+  if (auto sent = send_sockets(entrance.channel.theirs, *sockets); !sent) ::_exit(1);
+  become_bubblewrap(entrance);
+}
+
+}  // namespace egret

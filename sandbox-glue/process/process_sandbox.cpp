@@ -1,0 +1,124 @@
+#include "sandbox-glue/process/process_sandbox.h"
+
+#include <cerrno>
+#include <cstring>
+#include <unistd.h>
+
+#include "sandbox-glue/namespace/memory_file.h"
+#include "sandbox-glue/namespace/tool.h"
+#include "sandbox-glue/process/bubblewrap.h"
+#include "sandbox-glue/process/entrance.h"
+#include "sandbox-glue/process/filesystem_plan.h"
+#include "sandbox-glue/process/supervise.h"
+
+namespace egret {
+
+struct ProcessSandbox::State {
+  State(SignalInbox inbox, pid_t child, UniqueFd channel, UniqueFd words)
+      : signals(std::move(inbox)), sandbox(child, std::move(channel), std::move(words)) {}
+
+  SignalInbox signals;
+  Bubblewrapped sandbox;
+  NamespaceSockets sockets;
+  UniqueFd image;
+  std::vector<std::string> notes;
+};
+
+namespace {
+
+Result<UniqueFd, SetupFault> make_launch_image(const SandboxRequest& request,
+                                               const FilesystemPlan& plan) {
+  LaunchImageHead head;
+  head.argc = static_cast<std::uint32_t>(request.command.size());
+  head.envc = static_cast<std::uint32_t>(request.environment.size());
+  std::string bytes(sizeof(head), '\0');
+  std::memcpy(bytes.data(), &head, sizeof(head));
+  const auto add = [&](const std::string& text) {
+    if (text.find('\0') != std::string::npos) return false;
+    bytes.append(text).push_back('\0');
+    return true;
+  };
+  bool whole = true;
+  for (const auto& word : request.command)
+    whole = add(word) && whole;
+  const bool moved = !is_within(plan.working_directory, request.working_directory);
+  for (const auto& [name, value] : request.environment) {
+    const bool stale = moved && name == "PWD";
+    whole = add(name + "=" + (stale ? plan.working_directory : value)) && whole;
+  }
+  if (!whole) return SetupFault{"the command or its environment holds a NUL byte", {}};
+  return make_memory_file("egret-command", bytes);
+}
+
+std::string root_note() {
+  return "running as root: the command can read every file that root owns outside the hidden "
+         "folders; an ordinary user is safer";
+}
+
+}  // namespace
+
+Result<ProcessSandbox, SetupFault> ProcessSandbox::start(SandboxRequest request) {
+  auto nft = find_tool("nft", "nftables");
+  if (!nft) return nft.error();
+  auto bwrap = find_tool("bwrap", "bubblewrap");
+  if (!bwrap) return bwrap.error();
+  const HostView host = read_host(request.environment);
+  auto plan = plan_filesystem(request, host);
+  if (!plan) return plan.error();
+  auto image = make_launch_image(request, *plan);
+  if (!image) return image.error();
+  auto channel = make_channel();
+  if (!channel) return channel.error();
+  auto call = make_bubblewrap_call(*bwrap, *plan, host, channel->theirs.get());
+  if (!call) return call.error();
+  auto words = make_memory_file("egret-sandbox-words", {});
+  if (!words) return words.error();
+  auto signals = SignalInbox::open();
+  if (!signals) return signals.error();
+
+  const pid_t gate = ::getpid();
+  const pid_t child = ::fork();
+  if (child < 0) return system_fault("cannot fork", errno);
+  if (child == 0) {
+    enter_sandbox({*nft, *call, *channel, *words, gate, host.uid, host.gid});
+  }
+  channel->theirs.reset();
+  auto state = std::make_unique<State>(std::move(*signals), child, std::move(channel->ours),
+                                       std::move(*words));
+  auto sockets = receive_sockets(state->sandbox.channel());
+  if (!sockets) return sockets.error();
+  state->sockets = std::move(*sockets);
+  state->image = std::move(*image);
+  state->notes = std::move(plan->notes);
+  if (host.uid == 0) state->notes.push_back(root_note());
+  return ProcessSandbox(std::move(state));
+}
+
+Result<int, SetupFault> ProcessSandbox::run() {
+  TerminalRelay terminal;
+  LaunchOrder order;
+  order.terminal_mask = terminal.mask();
+  order.window = terminal.window();
+  order.settings = terminal.inner_settings();
+  auto master = state_->sandbox.launch(order, state_->image);
+  if (!master) return master.error();
+  if (*master) terminal.attach(std::move(*master));
+  return supervise(state_->sandbox, state_->signals, terminal);
+}
+
+ProcessSandbox::ProcessSandbox(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ProcessSandbox::ProcessSandbox(ProcessSandbox&&) noexcept = default;
+ProcessSandbox& ProcessSandbox::operator=(ProcessSandbox&&) noexcept = default;
+ProcessSandbox::~ProcessSandbox() = default;
+
+NamespaceSockets& ProcessSandbox::sockets() {
+  return state_->sockets;
+}
+const std::vector<std::string>& ProcessSandbox::notes() const {
+  return state_->notes;
+}
+void ProcessSandbox::kill() noexcept {
+  state_->sandbox.kill();
+}
+
+}  // namespace egret

@@ -1,0 +1,76 @@
+#include "sandbox-glue/process/user_namespace.h"
+
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <sched.h>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+
+#include "sandbox-glue/namespace/unique_fd.h"
+
+namespace egret {
+namespace {
+
+Result<void, SetupFault> write_setting(const char* path, std::string_view text) {
+  UniqueFd file(::open(path, O_WRONLY | O_CLOEXEC));
+  if (!file || ::write(file.get(), text.data(), text.size()) < 0) {
+    const int error = errno;
+    return system_fault(std::string("cannot write ") + path, error, user_namespace_remedy(error));
+  }
+  return {};
+}
+
+bool setting_is(const char* path, std::string_view value) {
+  UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
+  if (!file) return false;
+  std::array<char, 32> text{};
+  const ssize_t length = ::read(file.get(), text.data(), text.size());
+  if (length <= 0) return false;
+  std::string_view read(text.data(), static_cast<std::size_t>(length));
+  if (read.ends_with('\n')) read.remove_suffix(1);
+  return read == value;
+}
+
+}  // namespace
+
+std::string user_namespace_remedy(int error) {
+  if (setting_is("/proc/sys/kernel/unprivileged_userns_clone", "0")) {
+    return "sysctl kernel.unprivileged_userns_clone=1";
+  }
+  if (setting_is("/proc/sys/user/max_user_namespaces", "0")) {
+    return "sysctl user.max_user_namespaces=15000";
+  }
+  if (setting_is("/proc/sys/user/max_net_namespaces", "0")) {
+    return "sysctl user.max_net_namespaces=15000";
+  }
+  if (setting_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1")) {
+    return "sysctl kernel.apparmor_restrict_unprivileged_userns=0";
+  }
+  switch (error) {
+    case ENOSPC:
+      return "sysctl user.max_user_namespaces and user.max_net_namespaces: raise the limits";
+    case EINVAL:
+      return "a kernel built with CONFIG_USER_NS and CONFIG_NET_NS";
+    case EPERM:
+      return "in a container: a seccomp profile that allows unshare(CLONE_NEWUSER)";
+    default:
+      return {};
+  }
+}
+
+Result<void, SetupFault> enter_user_and_network_namespace(uid_t uid, gid_t gid) {
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
+    const int error = errno;
+    return system_fault("cannot create a user and a network namespace", error,
+                        user_namespace_remedy(error));
+  }
+  const std::string uid_map = "0 " + std::to_string(uid) + " 1\n";
+  const std::string gid_map = "0 " + std::to_string(gid) + " 1\n";
+  if (auto r = write_setting("/proc/self/setgroups", "deny"); !r) return r;
+  if (auto r = write_setting("/proc/self/uid_map", uid_map); !r) return r;
+  return write_setting("/proc/self/gid_map", gid_map);
+}
+
+}  // namespace egret
