@@ -71,7 +71,7 @@ Task<void> attempt(std::shared_ptr<Race> race, std::shared_ptr<StreamSocket> soc
 Dialer::Dialer(asio::io_context& context, Deadlines& wheel, Resolver& resolver, OriginSessions& sessions, DialLimits limits)
     : context_(context), wheel_(wheel), resolver_(resolver), sessions_(sessions), limits_(limits) {}
 
-Task<Result<std::vector<CheckedAddress>, Refusal>> Dialer::addresses_of(const Permit& permit, const AddressRules& rules) {
+Task<Result<std::vector<CheckedAddress>, Refusal>> Dialer::locate(const Permit& permit, const AddressRules& rules) {
   std::vector<CheckedAddress> checked;
   if (const ResolvePin* pin = pin_for(rules, permit.target().host)) {
     auto address = check_pin(permit, *pin);
@@ -118,34 +118,23 @@ Task<std::unique_ptr<Stream>> Dialer::race(const std::vector<CheckedAddress>& ad
   co_return std::make_unique<Stream>(std::move(*race->winner), wheel_);
 }
 
-Task<Result<OriginStream, Refusal>> Dialer::connect_tcp(const Permit& permit, const AddressRules& rules) {
-  auto addresses = co_await addresses_of(permit, rules);
-  if (!addresses) co_return addresses.error();
+Task<Result<OriginStream, Refusal>> Dialer::connect(const Permit& permit, const std::vector<CheckedAddress>& addresses,
+                                                    const OriginTls* tls, std::string pool_key) {
   OriginStream origin;
-  origin.stream = co_await race(*addresses, origin.address);
+  origin.stream = co_await race(addresses, origin.address);
   if (!origin.stream) co_return refuse(Reason::upstream_unreachable);
-  co_return origin;
-}
-
-Task<Result<OriginStream, Refusal>> Dialer::connect_tunnel(const Permit& permit, const AddressRules& rules) {
-  co_return co_await connect_tcp(permit, rules);
-}
-
-Task<Result<OriginStream, Refusal>> Dialer::connect(const Permit& permit, const AddressRules& rules, const OriginTls& tls,
-                                                    std::string pool_key) {
-  auto origin = co_await connect_tcp(permit, rules);
-  if (!origin || permit.target().scheme != Scheme::https) co_return origin;
-  origin->sink = std::make_unique<SessionSink>(SessionSink{&sessions_, std::move(pool_key)});
-  SslPtr ssl = tls.session(permit.target().host, *origin->sink);
+  if (permit.target().scheme != Scheme::https || tls == nullptr) co_return origin;
+  origin.sink = std::make_unique<SessionSink>(SessionSink{&sessions_, std::move(pool_key)});
+  SslPtr ssl = tls->session(permit.target().host, *origin.sink);
   if (!ssl) co_return refuse(Reason::upstream_tls);
-  origin->stream->limit(limits_.tls_max);
-  const auto shaken = co_await origin->stream->handshake(std::move(ssl), false);
+  origin.stream->limit(limits_.tls_max);
+  const auto shaken = co_await origin.stream->handshake(std::move(ssl), false);
   if (!shaken) {
     const bool slow = shaken.error().error == StreamError::timed_out;
     co_return refuse(slow ? Reason::upstream_timeout : Reason::upstream_tls);
   }
   // Again on every handshake: a resumed one reports the verification of the first (ATTACKS C03).
-  SSL* done = origin->stream->ssl();
+  SSL* done = origin.stream->ssl();
   const bool proved = SSL_get_verify_result(done) == X509_V_OK && SSL_get0_peer_certificate(done) != nullptr &&
                       certificate_is_for(SSL_get0_peer_certificate(done), permit.target().host);
   if (!proved) co_return refuse(Reason::upstream_tls);

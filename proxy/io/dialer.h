@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "policy/decide/address_gate.h"
 #include "policy/decide/decide.h"
@@ -17,7 +18,6 @@
 namespace egret {
 
 struct DialLimits {
-  std::chrono::milliseconds resolve_max{6000};
   std::chrono::milliseconds connect_max{10000};
   std::chrono::milliseconds tls_max{10000};
   std::chrono::milliseconds next_address_after{250};  // RFC 8305 connection attempt delay
@@ -35,15 +35,14 @@ class Dialer {
   Dialer(asio::io_context& context, Deadlines& wheel, Resolver& resolver, OriginSessions& sessions,
          DialLimits limits);
 
-  // TCP, and TLS where the target says https. `pool_key` names what a TLS session may be resumed for.
-  Task<Result<OriginStream, Refusal>> connect(const Permit& permit, const AddressRules& rules, const OriginTls& tls,
-                                              std::string pool_key);
-  // TCP alone, for a tunnel.
-  Task<Result<OriginStream, Refusal>> connect_tunnel(const Permit& permit, const AddressRules& rules);
+  // Where the permit's target is, every address checked; nothing is dialled yet.
+  Task<Result<std::vector<CheckedAddress>, Refusal>> locate(const Permit& permit, const AddressRules& rules);
+  // TCP, and TLS where the target says https and `tls` is given (a tunnel gives none). `pool_key`
+  // names what a TLS session may be resumed for.
+  Task<Result<OriginStream, Refusal>> connect(const Permit& permit, const std::vector<CheckedAddress>& addresses,
+                                              const OriginTls* tls, std::string pool_key);
 
  private:
-  Task<Result<std::vector<CheckedAddress>, Refusal>> addresses_of(const Permit& permit, const AddressRules& rules);
-  Task<Result<OriginStream, Refusal>> connect_tcp(const Permit& permit, const AddressRules& rules);
   Task<std::unique_ptr<Stream>> race(const std::vector<CheckedAddress>& addresses, std::string& winner);
 
   asio::io_context& context_;

@@ -84,13 +84,19 @@ void Stream::close() {
   socket_.close(ignored);
 }
 
+void Stream::interrupt() {
+  interrupted_ = true;
+  error_code ignored;
+  socket_.cancel(ignored);
+}
+
 void Stream::on_expiry() {
   error_code ignored;
   socket_.cancel(ignored);
 }
 
 StreamError Stream::error_now() const {
-  if (closed_ || !socket_.is_open()) return StreamError::closed;
+  if (closed_ || interrupted_ || !socket_.is_open()) return StreamError::closed;
   return expired() ? StreamError::timed_out : StreamError::none;
 }
 

@@ -66,6 +66,9 @@ class Stream final : private Deadline {
   // Ends our side: close_notify in TLS, then FIN.
   Task<void> finish_writing();
   void close();
+  // Ends what is being awaited with `closed`; the connection itself stays, until resume().
+  void interrupt();
+  void resume() { interrupted_ = false; }
   bool is_open() const { return socket_.is_open(); }
 
   // Time limit for whatever is being awaited, until it is set again.
@@ -97,6 +100,7 @@ class Stream final : private Deadline {
   std::uint64_t bytes_written_ = 0;
   bool saw_end_ = false;
   bool closed_ = false;
+  bool interrupted_ = false;
 };
 
 }  // namespace egret

@@ -1,0 +1,71 @@
+// One request and its response as the session sees them, whatever HTTP version is on the wire. A
+// codec with its connection implements both sides; HTTP/2 is one more implementation beside HTTP/1.
+// Nothing here buffers a body: every piece is handed on before the next is read.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "policy/result.h"
+#include "proxy/exchange/reply.h"
+#include "proxy/io/asio.h"
+#include "proxy/io/stream.h"
+#include "proxy/wire/message.h"
+
+namespace egret {
+
+// Why a message could not be read to its end.
+struct BodyFault {
+  StreamError stream = StreamError::none;  // the connection broke
+  std::optional<WireFault> wire;           // or the peer broke the rules
+};
+
+// Some body data, valid until the next read. `end` comes with or after the last of it.
+struct BodyPiece {
+  std::string_view data;
+  bool end = false;
+};
+
+class ClientExchange {
+ public:
+  virtual ~ClientExchange() = default;
+  virtual const RequestHead& head() const = 0;
+  virtual BodyLength request_length() const = 0;
+
+  virtual Task<Result<BodyPiece, BodyFault>> read_body() = 0;
+  virtual Task<StreamError> send_continue() = 0;
+  virtual Task<StreamError> send_interim(const ResponseHead& head) = 0;
+  // `length` none: the message is complete with its head. `first` may be empty.
+  virtual Task<StreamError> send_head(const ResponseHead& head, BodyLength length, std::string_view first) = 0;
+  virtual Task<StreamError> send_body(std::string_view data) = 0;
+  virtual Task<StreamError> finish(const FieldList& trailers) = 0;
+  // Ends a read that is being awaited, e.g. because the response is already complete.
+  virtual void stop_reading() = 0;
+  virtual void resume() = 0;
+  // What was begun cannot be completed: the client must not take it for whole.
+  virtual void abort() = 0;
+  // A head has been sent; no reply of our own is possible any more.
+  virtual bool responded() const = 0;
+  // Whether the client can be sent chunks; else a body of unknown length ends with the connection.
+  virtual bool takes_chunks() const = 0;
+};
+
+class OriginExchange {
+ public:
+  virtual ~OriginExchange() = default;
+  virtual Task<StreamError> send_head(const RequestHead& head, BodyLength length, std::string_view first) = 0;
+  virtual Task<StreamError> send_body(std::string_view data) = 0;
+  virtual Task<StreamError> finish_request() = 0;
+
+  // Also interim heads (1xx).
+  virtual Task<Result<ResponseHead, BodyFault>> read_head() = 0;
+  virtual BodyLength response_length() const = 0;
+  virtual Task<Result<BodyPiece, BodyFault>> read_body() = 0;
+  virtual bool body_at_hand() const = 0;  // a read would not wait
+  virtual const FieldList& trailers() const = 0;
+  // Breaks whatever the other direction is waiting for.
+  virtual void abort() = 0;
+};
+
+}  // namespace egret

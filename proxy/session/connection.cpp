@@ -1,0 +1,245 @@
+#include "proxy/session/connection.h"
+
+#include <utility>
+
+#include <openssl/ssl.h>
+
+#include "proxy/session/exchange_session.h"
+
+namespace egret {
+namespace {
+
+constexpr std::chrono::seconds first_bytes_max{10};
+constexpr std::chrono::seconds hello_max{10};
+constexpr std::chrono::seconds linger_max{2};
+constexpr std::size_t linger_bytes_max = 1024 * 1024;
+
+// TLS record: fatal alert, unrecognized_name (112).
+constexpr std::string_view alert_unrecognized_name("\x15\x03\x03\x00\x02\x02\x70", 7);
+
+}  // namespace
+
+Task<void> serve_connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener, StreamSocket socket) {
+  Connection connection(worker, std::move(listener), std::move(socket));
+  co_await connection.run();
+}
+
+Connection::Connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener, StreamSocket socket)
+    : worker_(worker),
+      listener_(std::move(listener)),
+      sandbox_(listener_->sandbox),
+      facts_{worker.new_id(), listener_->capture},
+      stream_(std::move(socket), worker.deadlines()) {}
+
+Connection::~Connection() {
+  if (sandbox_) sandbox_->counts().connections.fetch_sub(1, std::memory_order_relaxed);
+}
+
+Task<void> Connection::run() {
+  if (sandbox_ && sandbox_->counts().connections.fetch_add(1, std::memory_order_relaxed) >= sandbox_->limits().connections_max) {
+    co_await refuse_connection(Reason::limit_connections, nullptr);
+    co_return;
+  }
+  if (transparent()) {
+    co_await run_transparent();
+  } else {
+    co_await run_explicit();
+  }
+  co_await linger();
+}
+
+// The first bytes say what is spoken: TLS, HTTP, or something that only a tunnel rule lets pass.
+Task<void> Connection::run_captured(std::optional<Host> host, std::uint16_t port) {
+  if (host) {
+    const Target target{Scheme::tcp, *host, port};
+    const Verdict verdict = decide_tunnel(sandbox().snapshot()->policy, target);
+    if (const auto* permit = std::get_if<Permit>(&verdict)) {
+      co_await run_tunnel(*permit);
+      co_return;
+    }
+  }
+  stream_.limit(first_bytes_max);
+  ClientHello hello;
+  while (true) {
+    if (buffer_.empty() || looks_like_tls(buffer_.view())) {
+      const auto state = read_client_hello(buffer_.view(), hello);
+      if (!state) {
+        co_await refuse_tls(state.error().reason, nullptr);
+        co_return;
+      }
+      if (*state == HelloState::complete) break;
+      if (buffer_.full()) {
+        co_await refuse_tls(Reason::tls_handshake_failed, nullptr);
+        co_return;
+      }
+    } else {
+      const char first = buffer_.view().front();
+      const std::optional<Target> target = host ? std::optional(Target{Scheme::http, *host, port}) : std::nullopt;
+      if (first < 'A' || first > 'Z') {  // no HTTP method
+        co_await refuse_connection(Reason::protocol_denied, target ? &*target : nullptr);
+        co_return;
+      }
+      Ingress ingress;
+      ingress.kind = transparent() ? Ingress::Kind::transparent_plain : Ingress::Kind::intercepted;
+      ingress.port = port;
+      if (!transparent()) ingress.settled = target;
+      co_await serve_http(std::move(ingress));
+      co_return;
+    }
+    const StreamError error = co_await buffer_.fill(stream_);
+    if (error != StreamError::none) {
+      const std::optional<Target> target = host ? std::optional(Target{Scheme::tcp, *host, port}) : std::nullopt;
+      co_await refuse_connection(error == StreamError::timed_out ? Reason::limit_time : Reason::client_gone,
+                                 target ? &*target : nullptr);
+      co_return;
+    }
+  }
+  co_await run_tls(host, port, hello);
+}
+
+Task<void> Connection::run_tls(const std::optional<Host>& host, std::uint16_t port, const ClientHello& hello) {
+  std::optional<Host> named = host;
+  if (hello.has_server_name) {
+    auto name = Host::parse(hello.server_name);
+    if (!name) {
+      co_await refuse_tls(Reason::host_malformed, nullptr);
+      co_return;
+    }
+    if (!transparent() && host && !(*name == *host)) {
+      const Target target{Scheme::https, *host, port};
+      co_await refuse_tls(Reason::sni_mismatch, &target);
+      co_return;
+    }
+    named = std::move(*name);
+  }
+  if (!named) {
+    co_await refuse_tls(Reason::sni_missing, nullptr);
+    co_return;
+  }
+  const Target target{Scheme::https, *named, port};
+  const SnapshotPtr snapshot = sandbox().snapshot();
+  // A tunnel rule may name what only the SNI says.
+  const Verdict tunnel = decide_tunnel(snapshot->policy, {Scheme::tcp, *named, port});
+  if (const auto* permit = std::get_if<Permit>(&tunnel); permit != nullptr && hello.has_server_name) {
+    co_await run_tunnel(*permit);
+    co_return;
+  }
+  const std::optional<Denial> refused = refuse_early(snapshot->policy, target);
+  if (refused && (named->is_address() || !hello.has_server_name || !sandbox().may_explain())) {
+    co_await refuse_tls(refused->reason, &target);
+    co_return;
+  }
+  if (!co_await accept_tls(target, refused.has_value())) co_return;
+  Ingress ingress;
+  ingress.kind = Ingress::Kind::intercepted;
+  ingress.settled = target;
+  co_await serve_http(std::move(ingress));
+  if (requests_ == 0 && refused) co_await refuse_connection(refused->reason, &target, refused->rule);
+}
+
+Task<bool> Connection::accept_tls(const Target& target, bool refused) {
+  LeafCache& leaves = refused ? sandbox().refused_leaves() : sandbox().leaves();
+  const auto leaf = leaves.leaf_for(target.host);
+  if (!leaf) {
+    co_await refuse_tls(Reason::internal, &target);
+    co_return false;
+  }
+  stream_.unread(buffer_.view());
+  buffer_.consume(buffer_.view().size());
+  stream_.limit(hello_max);
+  const auto shaken = co_await stream_.handshake(worker_.shared().client_tls.session(*leaf), true);
+  if (!shaken) {
+    // 46, 48: certificate_unknown, unknown_ca: the client does not trust the sandbox's CA, or pins.
+    const bool distrust = shaken.error().alert_received == 48 || shaken.error().alert_received == 46 ||
+                          shaken.error().alert_received == 42;
+    co_await refuse_connection(Reason::tls_handshake_failed, &target, {},
+                               distrust ? "the client does not trust the sandbox's CA, or pins the certificate"
+                                        : "the TLS handshake was not completed");
+    co_return false;
+  }
+  // Over a HelloRetryRequest the second hello must name the same host (ATTACKS C11).
+  const char* name = SSL_get_servername(stream_.ssl(), TLSEXT_NAMETYPE_host_name);
+  const auto again = name != nullptr ? Host::parse(name) : Host::parse(target.host.authority_text());
+  if (!again || !(*again == target.host)) {
+    co_await refuse_connection(Reason::sni_mismatch, &target);
+    co_return false;
+  }
+  co_return true;
+}
+
+Task<void> Connection::serve_http(Ingress ingress) {
+  Http1ClientConnection http(stream_, buffer_, worker_.shared().http1, worker_.shared().client_timeouts);
+  while (http.reusable()) {
+    auto next = co_await http.next();
+    if (std::holds_alternative<Http1ClientConnection::End>(next)) co_return;
+    if (const auto* fault = std::get_if<WireFault>(&next)) {
+      co_await answer_malformed(*fault);
+      co_return;
+    }
+    const auto client = std::move(std::get<std::unique_ptr<ClientExchange>>(next));
+    ++requests_;
+    ExchangeSession exchange(worker_, sandbox(), facts_, ingress, *client, stream_, buffer_);
+    co_await exchange.run();
+  }
+}
+
+// Something that is no request we could decide about: one record, one answer, the end (I06).
+Task<void> Connection::answer_malformed(const WireFault& fault) {
+  ++requests_;
+  const RequestHead unread;
+  bool recorded = true;
+  std::string id = facts_.id;
+  if (sandbox_) {
+    AuditScope audit(worker_, *sandbox_, facts_, unread);
+    id = audit.id();
+    recorded = co_await audit.deny({}, refusal_of(fault));
+  } else {
+    co_await refuse_connection(fault.reason, nullptr);
+  }
+  const Refusal refusal = recorded ? refusal_of(fault) : refusal_of(Denial{Reason::audit_unavailable, {}, {}});
+  const Reply reply = reply_to(refusal, {sandbox_ ? std::string_view(sandbox_->name()) : "", id, nullptr});
+  co_await send_last_reply(stream_, reply);
+}
+
+Task<void> Connection::refuse_connection(Reason reason, const Target* target, std::string_view rule, std::string_view detail) {
+  ConnectionRecord record;
+  record.time = std::chrono::system_clock::now();
+  record.id = facts_.id;
+  if (sandbox_) {
+    record.sandbox = sandbox_->name();
+    sandbox_->counts().denials.fetch_add(1, std::memory_order_relaxed);
+  }
+  record.capture = facts_.capture;
+  record.decision = AuditDecision::deny;
+  record.reason = reason;
+  record.rule = rule;
+  record.target = target;
+  record.address = original_address_;
+  record.detail = detail;
+  std::string body;
+  render(record, body);
+  co_await worker_.record(std::move(body));
+}
+
+Task<void> Connection::refuse_tls(Reason reason, const Target* target) {
+  co_await refuse_connection(reason, target);
+  stream_.limit(first_bytes_max);
+  co_await stream_.write(alert_unrecognized_name);
+}
+
+// Lets the last answer reach a client that is still sending, instead of a reset.
+Task<void> Connection::linger() {
+  if (!stream_.is_open()) co_return;
+  stream_.resume();
+  stream_.limit(linger_max);
+  co_await stream_.finish_writing();
+  std::size_t left = linger_bytes_max;
+  while (left > 0) {
+    buffer_.consume(buffer_.view().size());
+    if (co_await buffer_.fill(stream_) != StreamError::none) break;
+    left -= std::min(left, buffer_.view().size());
+  }
+  stream_.close();
+}
+
+}  // namespace egret

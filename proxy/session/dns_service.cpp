@@ -1,0 +1,125 @@
+#include "proxy/session/dns_service.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+#include <boost/asio/redirect_error.hpp>
+
+#include "proxy/io/read_buffer.h"
+#include "proxy/session/listener.h"
+#include "proxy/wire/dns_message.h"
+
+namespace egret {
+namespace {
+
+constexpr std::uint32_t ttl_s = 60;
+constexpr std::chrono::seconds tcp_idle_max{30};
+constexpr std::size_t message_bytes_max = 4096;
+
+// Whether any rule could let something to this name pass, on whatever port.
+std::optional<Denial> refused_name(const Policy& policy, const Host& host) {
+  auto denial = refuse_early(policy, {Scheme::https, host, 443});
+  if (!denial || !refuse_early(policy, {Scheme::http, host, 80})) return std::nullopt;
+  bool elsewhere = false;
+  policy.for_each_match(host, [&](const Rule& rule) { elsewhere = elsewhere || rule.effect == Effect::allow; });
+  return elsewhere && denial->reason == Reason::port_not_allowed ? std::nullopt : std::move(denial);
+}
+
+void record_name(Worker& worker, Sandbox& sandbox, const DnsQuery& query, const std::optional<IpAddress>& answer) {
+  const std::string type = dns_type_text(query.type);
+  const std::string text = answer ? answer->text() : std::string();
+  DnsRecord record;
+  record.time = std::chrono::system_clock::now();
+  record.sandbox = sandbox.name();
+  record.name = query.name;
+  record.type = type;
+  record.answer = text;
+  record.decision = AuditDecision::allow;
+  record.reason = Reason::rule;
+  std::optional<Denial> denial = Denial{Reason::host_malformed, {}, {}};
+  if (query.host) denial = refused_name(sandbox.snapshot()->policy, *query.host);
+  if (denial) {
+    record.decision = AuditDecision::deny;
+    record.reason = denial->reason;
+    record.rule = denial->rule;
+  }
+  std::string body;
+  render(record, body);
+  worker.record_end(std::move(body));
+}
+
+}  // namespace
+
+std::string answer_dns(Worker& worker, Sandbox& sandbox, std::string_view message) {
+  const auto query = parse_dns_query(message);
+  if (!query) return make_dns_format_error(message);
+  if (!query->host || query->host->is_address()) {
+    return make_dns_answer(*query, DnsCode::name_error, std::nullopt, ttl_s);
+  }
+  const bool wants_a = query->type == static_cast<std::uint16_t>(DnsType::a);
+  const bool wants_aaaa = query->type == static_cast<std::uint16_t>(DnsType::aaaa);
+  const auto entry = sandbox.names().address_for(*query->host);
+  if (!entry) return make_dns_answer(*query, DnsCode::server_failure, std::nullopt, ttl_s);
+  std::optional<IpAddress> answer;
+  if (wants_a) answer = entry->v4;
+  if (wants_aaaa) answer = entry->v6;
+  if (entry->is_new) record_name(worker, sandbox, *query, answer);
+  return make_dns_answer(*query, DnsCode::no_error, answer, ttl_s);
+}
+
+Task<void> serve_dns_udp(Worker& worker, std::shared_ptr<Sandbox> sandbox, int fd) {
+  asio::posix::stream_descriptor socket(worker.context(), fd);
+  char message[message_bytes_max];
+  while (true) {
+    sockaddr_storage peer{};
+    socklen_t peer_bytes = sizeof peer;
+    const ssize_t got = ::recvfrom(fd, message, sizeof message, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&peer), &peer_bytes);
+    if (got < 0) {
+      error_code error;
+      co_await socket.async_wait(asio::posix::stream_descriptor::wait_read, asio::redirect_error(asio::use_awaitable, error));
+      if (error) co_return;
+      continue;
+    }
+    const std::string answer = answer_dns(worker, *sandbox, {message, static_cast<std::size_t>(got)});
+    if (!answer.empty()) {
+      ::sendto(fd, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&peer), peer_bytes);
+    }
+  }
+}
+
+namespace {
+
+// RFC 1035 4.2.2: two octets of length before each message.
+Task<void> serve_dns_stream(Worker& worker, std::shared_ptr<Sandbox> sandbox, StreamSocket socket) {
+  Stream stream(std::move(socket), worker.deadlines());
+  ReadBuffer buffer;
+  while (true) {
+    const std::string_view have = buffer.view();
+    if (have.size() >= 2) {
+      const std::size_t bytes = static_cast<std::size_t>(static_cast<unsigned char>(have[0])) << 8 | static_cast<unsigned char>(have[1]);
+      if (bytes > message_bytes_max) co_return;
+      if (have.size() >= 2 + bytes) {
+        const std::string answer = answer_dns(worker, *sandbox, have.substr(2, bytes));
+        buffer.consume(2 + bytes);
+        if (answer.empty()) co_return;
+        const char length[2] = {static_cast<char>(answer.size() >> 8), static_cast<char>(answer.size() & 0xff)};
+        if (co_await stream.write({length, 2}, answer) != StreamError::none) co_return;
+        continue;
+      }
+    }
+    stream.limit(tcp_idle_max);
+    if (co_await buffer.fill(stream) != StreamError::none) co_return;
+  }
+}
+
+}  // namespace
+
+Task<void> serve_dns_tcp(Worker& worker, std::shared_ptr<Sandbox> sandbox, int fd) {
+  co_await accept_loop(worker, fd, [&worker, sandbox](StreamSocket socket) {
+    spawn_on(worker, serve_dns_stream(worker, sandbox, std::move(socket)));
+  });
+}
+
+}  // namespace egret

@@ -1,0 +1,61 @@
+// One request and its response, from admission to the end of its record: the I/O around the pure
+// steps of proxy/exchange. Read run() from top to bottom: that is the life of a request.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "proxy/exchange/exchange.h"
+#include "proxy/io/http.h"
+#include "proxy/io/http1_origin.h"
+#include "proxy/session/audit_scope.h"
+#include "proxy/session/worker.h"
+
+namespace egret {
+
+class ExchangeSession final : public LongLived {
+ public:
+  // Borrowed for its life: everything; the owner is the connection's coroutine.
+  ExchangeSession(Worker& worker, Sandbox& sandbox, const ConnectionFacts& connection, const Ingress& ingress,
+                  ClientExchange& client, Stream& client_stream, ReadBuffer& client_buffer);
+  ~ExchangeSession();
+
+  Task<void> run();
+
+ private:
+  void policy_changed() override;
+
+  Task<void> refuse(Refusal refusal);
+  Task<void> reply(const Refusal& refusal);
+  Task<void> fail(Refusal refusal);
+  Task<bool> connect();
+  Task<void> relay();
+  Task<void> upload(BodyLength length, BodyGuard& guard);
+  Task<void> download();
+  Task<std::optional<ResponseHead>> read_response_head();
+  Task<bool> send_request_head(BodyLength length);
+  Task<void> relay_body(ResponseHead head);
+  Task<void> relay_websocket(const ResponseHead& head);
+  void response_broke(const BodyFault& fault);
+  void give_back_connection();
+  BodyLength length_for_origin(const BodyGuard& guard) const;
+  std::string pool_key() const;
+
+  Worker& worker_;
+  Sandbox& sandbox_;
+  const Ingress& ingress_;
+  ClientExchange& client_;
+  Stream& client_stream_;
+  ReadBuffer& client_buffer_;
+  SnapshotPtr snapshot_;
+  AuditScope audit_;
+  Admission admission_;
+  std::unique_ptr<Http1OriginConnection> origin_;
+  bool from_pool_ = false;
+  bool upload_done_ = false;
+  bool response_done_ = false;
+  std::optional<Refusal> refusal_;  // why the relay ended early
+};
+
+}  // namespace egret

@@ -1,0 +1,71 @@
+// One sandbox as the gate serves it: its current snapshot, its certificates, its names, its counts.
+// Shared by all workers.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "certs/authority.h"
+#include "certs/leaf_cache.h"
+#include "proxy/exchange/snapshot.h"
+#include "proxy/io/name_map.h"
+
+namespace egret {
+
+struct SandboxLimits {
+  std::size_t connections_max = 1024;
+  std::size_t leaves_max = 1024;
+  std::size_t refused_leaves_max = 256;
+  unsigned refused_leaves_a_second = 20;  // past it: TLS alert 112 instead of a 403 in words
+};
+
+struct SandboxCounts {
+  std::atomic<std::uint64_t> requests{0};
+  std::atomic<std::uint64_t> denials{0};
+  std::atomic<std::size_t> connections{0};
+};
+
+// Thread rule: any thread.
+class Sandbox {
+ public:
+  Sandbox(SnapshotPtr snapshot, std::shared_ptr<const CertificateAuthority> authority, std::string proxy_token,
+          SandboxLimits limits = {});
+
+  const std::string& name() const { return name_; }
+  SnapshotPtr snapshot() const { return snapshot_.load(std::memory_order_acquire); }
+  // Reload: requests from now on are decided by this one.
+  void replace(SnapshotPtr snapshot) { snapshot_.store(std::move(snapshot), std::memory_order_release); }
+
+  const CertificateAuthority& authority() const { return *authority_; }
+  LeafCache& leaves() { return leaves_; }
+  LeafCache& refused_leaves() { return refused_leaves_; }
+  // Whether one more refused name may be answered in words this second.
+  bool may_explain();
+
+  NameMap& names() { return names_; }
+  SandboxCounts& counts() { return counts_; }
+  const SandboxLimits& limits() const { return limits_; }
+  // Constant time.
+  bool token_is(std::string_view token) const;
+
+ private:
+  std::string name_;
+  std::atomic<SnapshotPtr> snapshot_;
+  std::shared_ptr<const CertificateAuthority> authority_;
+  std::string proxy_token_;
+  SandboxLimits limits_;
+  LeafCache leaves_;
+  LeafCache refused_leaves_;
+  NameMap names_;
+  SandboxCounts counts_;
+  std::mutex explain_mutex_;
+  std::chrono::steady_clock::time_point explain_second_{};
+  unsigned explained_ = 0;
+};
+
+}  // namespace egret
