@@ -8,6 +8,9 @@
 #include <unistd.h>
 #include <utility>
 
+#include "certs/file_descriptor.h"
+#include "policy/secret/secret.h"
+
 namespace egret {
 namespace {
 
@@ -20,21 +23,6 @@ std::string reason(int error) {
 FileFault fault(const std::string& path, const std::string& what) {
   return FileFault{path + ": " + what};
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  int get() const { return descriptor_; }
-  int release() { return std::exchange(descriptor_, -1); }
-
- private:
-  int descriptor_;
-};
 
 Result<void, FileFault> make_directories(const std::string& path) {
   for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
@@ -84,7 +72,7 @@ Result<PrivateDirectory, FileFault> PrivateDirectory::open(const std::string& pa
   if (missing == Missing::create) {
     if (auto made = make_directories(path); !made) return made.error();
   }
-  Descriptor descriptor{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  FileDescriptor descriptor{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
   if (descriptor.get() < 0) {
     if (errno == ENOTDIR || errno == ELOOP) {
       return fault(path, "is a link or no directory; give the directory's real path");
@@ -97,58 +85,40 @@ Result<PrivateDirectory, FileFault> PrivateDirectory::open(const std::string& pa
   while (::flock(descriptor.get(), LOCK_EX) != 0) {
     if (errno != EINTR) return fault(path, "cannot lock: " + reason(errno));
   }
-  return PrivateDirectory{descriptor.release(), path};
+  return PrivateDirectory{std::move(descriptor), path};
 }
 
-PrivateDirectory::PrivateDirectory(int descriptor, std::string path)
-    : descriptor_(descriptor), path_(std::move(path)) {}
-
-PrivateDirectory::PrivateDirectory(PrivateDirectory&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
-
-PrivateDirectory& PrivateDirectory::operator=(PrivateDirectory&& other) noexcept {
-  std::swap(descriptor_, other.descriptor_);
-  std::swap(path_, other.path_);
-  return *this;
-}
-
-PrivateDirectory::~PrivateDirectory() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
+PrivateDirectory::PrivateDirectory(FileDescriptor descriptor, std::string path)
+    : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
 
 Result<std::optional<std::string>, FileFault> PrivateDirectory::read(const std::string& name,
                                                                      std::size_t bytes_max) const {
   const std::string path = path_of(name);
   // O_NONBLOCK: a FIFO in the file's place must not block the start.
-  const Descriptor file{
-      ::openat(descriptor_, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+  const FileDescriptor file{
+      ::openat(descriptor_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
   if (file.get() < 0) {
     if (errno == ENOENT) return std::optional<std::string>{};
     if (errno == ELOOP) return fault(path, "is a symbolic link; remove it");
     return fault(path, "cannot open: " + reason(errno));
   }
   if (auto checked = check_private(file.get(), path, S_IFREG); !checked) return checked.error();
-  std::string bytes(bytes_max + 1, '\0');
-  std::size_t size = 0;
-  while (size < bytes.size()) {
-    const ssize_t got = ::read(file.get(), bytes.data() + size, bytes.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fault(path, "cannot read: " + reason(errno));
-    if (got == 0) break;
-    size += static_cast<std::size_t>(got);
+  std::string bytes;
+  const ReadEnd end = read_to_end(file.get(), bytes_max, bytes);
+  if (end != ReadEnd::end_of_file) {
+    wipe(bytes);
+    return fault(path, end == ReadEnd::too_long
+                           ? "larger than " + std::to_string(bytes_max) + " bytes; remove it"
+                           : std::string("cannot be read"));
   }
-  if (size > bytes_max) {
-    return fault(path, "larger than " + std::to_string(bytes_max) + " bytes; remove it");
-  }
-  bytes.resize(size);
   return std::optional<std::string>{std::move(bytes)};
 }
 
 Result<void, FileFault> PrivateDirectory::write_new(const std::string& name,
                                                     std::string_view bytes) const {
   const std::string path = path_of(name);
-  const Descriptor file{::openat(descriptor_, name.c_str(),
-                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+  const FileDescriptor file{::openat(descriptor_.get(), name.c_str(),
+                                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (file.get() < 0) return fault(path, "cannot make the file: " + reason(errno));
   return write_all(file.get(), bytes, path);
 }
@@ -160,7 +130,9 @@ Result<void, FileFault> PrivateDirectory::create(const std::string& name,
   if (auto written = write_new(half_written, bytes); !written) return written.error();
   // A hard link is refused where the name is taken: O_EXCL for a file that is complete.
   const int linked =
-      ::linkat(descriptor_, half_written.c_str(), descriptor_, name.c_str(), 0) == 0 ? 0 : errno;
+      ::linkat(descriptor_.get(), half_written.c_str(), descriptor_.get(), name.c_str(), 0) == 0
+          ? 0
+          : errno;
   if (auto removed = remove(half_written); !removed) return removed.error();
   if (linked != 0) return fault(path_of(name), "cannot make the file: " + reason(linked));
   return sync();
@@ -176,19 +148,19 @@ Result<void, FileFault> PrivateDirectory::replace(const std::string& name,
 
 Result<void, FileFault> PrivateDirectory::rename(const std::string& from,
                                                  const std::string& to) const {
-  if (::renameat(descriptor_, from.c_str(), descriptor_, to.c_str()) != 0) {
+  if (::renameat(descriptor_.get(), from.c_str(), descriptor_.get(), to.c_str()) != 0) {
     return fault(path_of(to), "cannot replace: " + reason(errno));
   }
   return sync();
 }
 
 Result<void, FileFault> PrivateDirectory::remove(const std::string& name) const {
-  if (::unlinkat(descriptor_, name.c_str(), 0) == 0 || errno == ENOENT) return {};
+  if (::unlinkat(descriptor_.get(), name.c_str(), 0) == 0 || errno == ENOENT) return {};
   return fault(path_of(name), "cannot remove: " + reason(errno));
 }
 
 Result<void, FileFault> PrivateDirectory::sync() const {
-  if (::fsync(descriptor_) != 0) return fault(path_, "cannot write: " + reason(errno));
+  if (::fsync(descriptor_.get()) != 0) return fault(path_, "cannot write: " + reason(errno));
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "certs/file_descriptor.h"
 #include "policy/result.h"
 
 namespace egret {
@@ -27,12 +28,6 @@ class PrivateDirectory {
   // missing parents, 0700.
   static Result<PrivateDirectory, FileFault> open(const std::string& path, Missing missing);
 
-  PrivateDirectory(PrivateDirectory&& other) noexcept;
-  PrivateDirectory& operator=(PrivateDirectory&& other) noexcept;
-  PrivateDirectory(const PrivateDirectory&) = delete;
-  PrivateDirectory& operator=(const PrivateDirectory&) = delete;
-  ~PrivateDirectory();
-
   // The file's bytes, or nothing where there is no such file. A link, anything but a regular file,
   // another owner, any group or other bit, or more than `bytes_max` is a fault. The caller wipes.
   Result<std::optional<std::string>, FileFault> read(const std::string& name,
@@ -48,11 +43,11 @@ class PrivateDirectory {
   std::string path_of(const std::string& name) const { return path_ + "/" + name; }
 
  private:
-  PrivateDirectory(int descriptor, std::string path);
+  PrivateDirectory(FileDescriptor descriptor, std::string path);
   Result<void, FileFault> write_new(const std::string& name, std::string_view bytes) const;
   Result<void, FileFault> sync() const;
 
-  int descriptor_ = -1;
+  FileDescriptor descriptor_;
   std::string path_;
 };
 
