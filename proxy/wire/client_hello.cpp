@@ -163,7 +163,8 @@ Result<HelloState, WireFault> read_client_hello(std::string_view bytes, ClientHe
   out = ClientHello{};
   if (bytes.empty()) return HelloState::incomplete;
   if (!looks_like_tls(bytes)) return WireFault{400, Reason::not_tls, "no TLS handshake record"};
-  const auto message = HandshakeFragments(bytes).first_message();
+  HandshakeFragments fragments(bytes);  // the message may lie in it
+  const auto message = fragments.first_message();
   if (!message) return message.error();
   if (!*message && bytes.size() >= hello_bytes_max) return broken("a ClientHello over 64 KiB");
   if (!*message) return HelloState::incomplete;

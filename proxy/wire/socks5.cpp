@@ -37,7 +37,10 @@ Result<Socks5Server::Progress, WireFault> Socks5Server::feed(std::string_view in
   for (;;) {
     const State before = state_;
     const auto step = step_of(in.substr(progress.consumed));
-    if (!step) return step.error();
+    if (!step) {
+      fault_reply_.insert(0, progress.reply);  // not sent yet
+      return step.error();
+    }
     progress.consumed += step->consumed;
     progress.reply += step->reply;
     progress.need_check = step->need_check;
