@@ -1,10 +1,9 @@
-"""Runs inside the sandbox (copied there by test_leak.py): tries every way out, and prints as JSON what each attempt got.
-argv: JSON of {"v4": …, "v6": …, "loopback_port": …, "abstract": …, "canary": …}."""
+"""Runs inside the sandbox (copied there by test_leak.py): tries every way out, and prints as JSON
+what each attempt got. What it shall try comes as JSON in argv (test_leak.py, given())."""
 
 import json
 import os
 import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -108,8 +107,19 @@ for target in ("255.255.255.255", "224.0.0.251", "ff02::fb%lo", "203.0.113.255")
 for target in (GIVEN["v4"], GIVEN["v6"]):
     family = family_of(target)
     icmp = socket.IPPROTO_ICMP if family == socket.AF_INET else socket.IPPROTO_ICMPV6
-    attempt(f"icmp datagram {target}")(lambda f=family, i=icmp, t=target: raw(f, socket.SOCK_DGRAM, i, t))
-    for protocol in (icmp, socket.IPPROTO_RAW, socket.IPPROTO_TCP, socket.IPPROTO_UDP, 47, 4, 41, 50):
+    attempt(f"icmp datagram {target}")(
+        lambda f=family, i=icmp, t=target: raw(f, socket.SOCK_DGRAM, i, t)
+    )
+    for protocol in (
+        icmp,
+        socket.IPPROTO_RAW,
+        socket.IPPROTO_TCP,
+        socket.IPPROTO_UDP,
+        47,
+        4,
+        41,
+        50,
+    ):
         attempt(f"raw {protocol} {target}")(
             lambda f=family, p=protocol, t=target: raw(f, socket.SOCK_RAW, p, t)
         )

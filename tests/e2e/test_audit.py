@@ -269,7 +269,9 @@ def test_show_joins_the_halves_into_one_line_a_person_can_read(gate):
 def test_show_filters_by_sandbox_denial_and_time(gate):
     traffic_of_every_kind(gate)
     show = lambda *flags: gate.home.cli("audit show", *flags, check=0).stdout
-    assert "/of-other" in show("--sandbox", "other") and "/allowed" not in show("--sandbox", "other")
+    assert "/of-other" in show("--sandbox", "other") and "/allowed" not in show(
+        "--sandbox", "other"
+    )
     denied = show("--denied")
     assert "evil.example" in denied and "/allowed" not in denied
     assert "/allowed" in show("--since", "10m")

@@ -63,7 +63,10 @@ def test_check_agrees_with_enforcement(start_gate, demo, origin):
 def test_check_names_the_file_and_line_of_the_rule(make_home, demo):
     home = make_home(demo())
     lines = home.config_file.read_text().split("\n")
-    for word, url in (("api.demo.test", "https://api.demo.test/"), ("banned", "https://banned.w.test/")):
+    for word, url in (
+        ("api.demo.test", "https://api.demo.test/"),
+        ("banned", "https://banned.w.test/"),
+    ):
         line = 1 + next(n for n, text in enumerate(lines) if word in text)
         assert f"egret.yaml:{line}" in check_says(home, "GET", url)[1].stdout
 

@@ -122,8 +122,15 @@ def test_a_secret_that_cannot_be_resolved_is_named(make_home, demo):
     assert "DEMO_TOKEN" in done.stderr and "DEMO_REAL" in done.stderr
 
 
-@pytest.mark.parametrize("content, mode", [(None, 0o600), ("", 0o600), ("ghp_0123456789abcdef", 0o644),
-                                           ("two\nlines-of-secret", 0o600)])  # fmt: skip
+@pytest.mark.parametrize(
+    "content, mode",
+    [
+        (None, 0o600),
+        ("", 0o600),
+        ("ghp_0123456789abcdef", 0o644),
+        ("two\nlines-of-secret", 0o600),
+    ],
+)
 def test_a_secret_file_that_cannot_be_used_is_named_and_not_shown(
     make_home, demo, directory, content, mode
 ):

@@ -9,7 +9,8 @@ import pytest
 ASK = r"""
 import json, socket, struct, sys
 
-TYPES = {"A": 1, "NS": 2, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "SVCB": 64, "HTTPS": 65, "ANY": 255}
+TYPES = {"A": 1, "NS": 2, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "SVCB": 64, "HTTPS": 65,
+         "ANY": 255}
 
 def query(name, kind):
     labels = b"".join(bytes([len(l)]) + l.encode() for l in name.split(".") if l) + b"\0"
@@ -74,14 +75,18 @@ def address_of(answer):
 @pytest.mark.parametrize("server", ["8.8.8.8", "198.51.100.1", "127.0.0.1", "2001:db8::53", "::1"])
 @pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
 def test_any_server_is_the_gate_and_answers_with_a_synthetic_address(home, server, tcp):
-    four, six = ask(home, [server, "api.demo.test", "A", tcp], [server, "api.demo.test", "AAAA", tcp])
+    four, six = ask(
+        home, [server, "api.demo.test", "A", tcp], [server, "api.demo.test", "AAAA", tcp]
+    )
     assert address_of(four) in ipaddress.ip_network("198.18.0.0/15")
     assert address_of(six) in ipaddress.ip_network("fc00::/7")
 
 
 def test_each_name_has_one_address_and_no_two_share_it(home):
     names = ["a.w.test", "b.w.test", "evil.example", "a.w.test", "A.W.Test"]
-    a, b, evil, again, upper = [address_of(x) for x in ask(home, *[["8.8.8.8", n, "A"] for n in names])]
+    a, b, evil, again, upper = [
+        address_of(x) for x in ask(home, *[["8.8.8.8", n, "A"] for n in names])
+    ]
     assert a == again == upper
     assert len({a, b, evil}) == 3
 

@@ -58,7 +58,9 @@ def test_chunks_trailers_and_answers_without_a_body(authority, origin):
         assert (answer.body, answer.trailers) == (b"one,two,three", [("x-checksum", "123")])
         assert raw_client.ask(stream, "GET", "demo.test", "/status/204").status == 204
         assert raw_client.ask(stream, "GET", "demo.test", "/status/304").status == 304
-        assert raw_client.ask(stream, "HEAD", "demo.test", "/fixed/10").get("content-length") == "10"
+        assert (
+            raw_client.ask(stream, "HEAD", "demo.test", "/fixed/10").get("content-length") == "10"
+        )
         assert raw_client.ask(stream, "GET", "demo.test", "/fixed/10").body == b"x" * 10
     assert len(origin.connections) == 1
 
@@ -110,7 +112,9 @@ def test_the_basic_challenge_and_every_reflection(authority, origin):
 def test_a_name_that_the_certificate_lacks_is_seen_by_the_client(authority, origin):
     context = ssl.create_default_context(cafile=str(authority.ca_file))
     with pytest.raises(ssl.SSLCertVerificationError):
-        raw_client.start_tls(raw_client.dial(("127.0.0.1", origin.port)), "evil.test", None, context)
+        raw_client.start_tls(
+            raw_client.dial(("127.0.0.1", origin.port)), "evil.test", None, context
+        )
     origin.wait_for(lambda o: o.connections[0].sni == "evil.test")
     assert not origin.requests
 
@@ -142,7 +146,9 @@ def test_the_git_origin_serves_clone_and_push_to_the_right_token_only(authority,
         trust = {"GIT_SSL_CAINFO": str(authority.ca_file)}
         pin = ["-c", f"http.curloptResolve=git.demo.test:{origin.port}:127.0.0.1"]
         url = f"https://x-access-token:%s@git.demo.test:{origin.port}/demo.git"
-        wrong = git(*pin, "clone", url % "wrong", "w", cwd=directory, environment=trust, check=False)
+        wrong = git(
+            *pin, "clone", url % "wrong", "w", cwd=directory, environment=trust, check=False
+        )
         assert wrong.returncode != 0 and "Authentication failed" in wrong.stderr
         git(*pin, "clone", url % "token-2", "c", cwd=directory, environment=trust)
         (directory / "c" / "new.txt").write_text("x" * 300_000)
@@ -166,7 +172,9 @@ def test_the_check_of_the_chain_finds_a_changed_line():
 
     lines = ['{"seq":1,"prev":"%s"}' % ("0" * 64)]
     for seq in (2, 3):
-        lines.append('{"seq":%d,"prev":"%s"}' % (seq, hashlib.sha256(lines[-1].encode()).hexdigest()))
+        lines.append(
+            '{"seq":%d,"prev":"%s"}' % (seq, hashlib.sha256(lines[-1].encode()).hexdigest())
+        )
     assert chain_breaks(lines) == []
     assert chain_breaks([lines[0], lines[2]])[0] == (2, "prev is not the hash of the previous line")
     changed = [lines[0].replace("0000", "0001", 1), *lines[1:]]

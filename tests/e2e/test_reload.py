@@ -1,5 +1,5 @@
-"""Reload, by SIGHUP and by `egret reload`: atomic, refused where the file is bad, and it closes what
-is no longer allowed."""
+"""Reload, by SIGHUP and by `egret reload`: atomic, refused where the file is bad, and it closes
+what is no longer allowed."""
 
 import signal
 
@@ -54,7 +54,7 @@ def test_a_new_rule_takes_effect(start_gate, demo, authority, reload):
 def test_a_bad_file_changes_nothing_and_says_why(start_gate, demo, reload):
     gate = start_gate(demo())
     text = gate.home.config_file.read_text()
-    bad = text.replace("allow: \"api.demo.test\"", "alow: \"api.demo.test\"", 1)
+    bad = text.replace('allow: "api.demo.test"', 'alow: "api.demo.test"', 1)
     line = 1 + bad[: bad.index("alow")].count("\n")
     gate.home.write_config(bad)
     reload(gate)

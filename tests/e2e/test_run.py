@@ -16,8 +16,8 @@ from support.waiting import wait_until
 
 CA_VARIABLES = (
     "SSL_CERT_FILE CURL_CA_BUNDLE REQUESTS_CA_BUNDLE GIT_SSL_CAINFO NODE_EXTRA_CA_CERTS PIP_CERT "
-    "AWS_CA_BUNDLE CARGO_HTTP_CAINFO DENO_CERT CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE NIX_SSL_CERT_FILE "
-    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH BUNDLE_SSL_CA_CERT"
+    "AWS_CA_BUNDLE CARGO_HTTP_CAINFO DENO_CERT CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE "
+    "NIX_SSL_CERT_FILE GRPC_DEFAULT_SSL_ROOTS_FILE_PATH BUNDLE_SSL_CA_CERT"
 ).split()
 PROXY_VARIABLES = "http_proxy https_proxy all_proxy no_proxy".split()
 
@@ -42,7 +42,10 @@ def test_the_exit_status_is_the_commands_own(home, status):
 
 
 def test_a_command_killed_by_a_signal_ends_as_in_a_shell(home):
-    assert home.run("sh", "-c", "kill -TERM $$").returncode in (128 + signal.SIGTERM, -signal.SIGTERM)
+    assert home.run("sh", "-c", "kill -TERM $$").returncode in (
+        128 + signal.SIGTERM,
+        -signal.SIGTERM,
+    )
 
 
 def test_a_command_that_does_not_exist_says_so(home):
@@ -58,7 +61,9 @@ def test_standard_streams_pass_through(home):
 
 def test_arguments_arrive_as_they_are(home):
     odd = ["a b", "", "*", "$HOME", "--config", "'\"", "-x", "ü"]
-    done = home.run("/usr/bin/python3", "-c", "import sys, json; print(json.dumps(sys.argv[1:]))", *odd)
+    done = home.run(
+        "/usr/bin/python3", "-c", "import sys, json; print(json.dumps(sys.argv[1:]))", *odd
+    )
     assert json.loads(done.stdout) == odd
 
 
@@ -125,7 +130,9 @@ def test_a_terminal_passes_through(home):
     """script(1) gives it a terminal; inside, standard input must be one too."""
     command = " ".join(
         subprocess.list2cmdline([part])
-        for part in home.command("run", "--sandbox", "web", "--", "sh", "-c", "test -t 0 && echo tty")
+        for part in home.command(
+            "run", "--sandbox", "web", "--", "sh", "-c", "test -t 0 && echo tty"
+        )
     )
     done = subprocess.run(
         ["script", "-qec", command, "/dev/null"], stdin=subprocess.DEVNULL,
@@ -274,7 +281,7 @@ def test_egrets_own_files_are_out_of_reach(make_home, demo, directory, canary):
     config = demo(secrets=["DEMO_TOKEN"])
     config["secrets"]["DEMO_TOKEN"]["from"] = f"file:{file}"
     home = make_home(config, canaries=[canary])
-    script = f"cat {file}; ls -a {home.state}; cat {home.state}/audit.jsonl; cat {home.config_file}; true"
+    script = f"cat {file} {home.state}/audit.jsonl {home.config_file}; ls -a {home.state}; true"
     done = home.run("sh", "-c", script)
     assert "listen:" not in done.stdout and "gate" not in done.stdout
     assert "ca" not in [name.split(".")[0] for name in done.stdout.split()]
@@ -304,7 +311,10 @@ print(json.dumps({{
     "pids": sorted(int(p) for p in os.listdir("/proc") if p.isdigit()),
 }}))
 """
-        environment = {"SSH_AUTH_SOCK": str(agent), "DBUS_SESSION_BUS_ADDRESS": f"unix:path={agent}"}
+        environment = {
+            "SSH_AUTH_SOCK": str(agent),
+            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={agent}",
+        }
         done = home.run("/usr/bin/python3", "-c", code, environment=environment)
     told = json.loads(done.stdout)
     assert told["fds"] == [0, 1, 2]
@@ -319,10 +329,16 @@ print(json.dumps({{
 
 @pytest.mark.parametrize(
     "arguments",
-    [["run"], ["run", "--"], ["run", "--no-such-flag", "--", "true"], ["no-such-verb"],
-     ["run", "--profile", "no-such-profile", "--", "true"], ["run", "--secret", "NO_SUCH", "--", "true"],
-     ["run", "--allow", "*.com", "--", "true"]],
-)  # fmt: skip
+    [
+        ["run"],
+        ["run", "--"],
+        ["run", "--no-such-flag", "--", "true"],
+        ["run", "--profile", "no-such-profile", "--", "true"],
+        ["run", "--secret", "NO_SUCH", "--", "true"],
+        ["run", "--allow", "*.com", "--", "true"],
+        ["no-such-verb"],
+    ],
+)
 def test_wrong_usage_is_status_2_with_a_message(make_home, arguments):
     home = make_home()
     done = home.cli(arguments[0], *arguments[1:])
@@ -334,7 +350,8 @@ def test_wrong_usage_is_status_2_with_a_message(make_home, arguments):
 def test_where_namespaces_are_forbidden_it_ends_with_77_and_names_the_setting(home):
     """Inside a user namespace whose own limit is zero, no further one can be made."""
     command = " ".join(
-        subprocess.list2cmdline([part]) for part in home.command("run", "--sandbox", "web", "--", "true")
+        subprocess.list2cmdline([part])
+        for part in home.command("run", "--sandbox", "web", "--", "true")
     )
     script = f"echo 0 > /proc/sys/user/max_user_namespaces && exec {command}"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Placeholders and real secrets: only the origin sees the real value, only at its declared place."""
+"""Placeholders and real secrets: the origin alone sees the real value, at its declared place."""
 
 import base64
 import json
@@ -46,11 +46,15 @@ def test_a_client_gets_only_a_placeholder_of_the_same_shape(secret_gate, canary)
 )
 def test_the_origin_receives_the_real_token(secret_gate, origin, canary, field, shape):
     token = placeholder_of(secret_gate)
-    assert in_tunnel(secret_gate, [f"{field}: {shape.format(token)}"], target="/fixed/2").body == b"xx"
+    assert (
+        in_tunnel(secret_gate, [f"{field}: {shape.format(token)}"], target="/fixed/2").body == b"xx"
+    )
     (request,) = origin.requests
     assert request.head.all(field) == [shape.format(canary.value)]
     record = secret_gate.audit.one(event="request", decision="allow")
-    assert record["secrets"] == [{"name": "DEMO_TOKEN", "in": f"header:{field.lower()}", "count": 1}]
+    assert record["secrets"] == [
+        {"name": "DEMO_TOKEN", "in": f"header:{field.lower()}", "count": 1}
+    ]
 
 
 def test_a_placeholder_inside_basic_credentials_is_substituted(secret_gate, origin, canary):
@@ -255,9 +259,12 @@ def test_the_real_value_is_nowhere_in_the_gates_reach_of_others(secret_gate, can
     secret_gate.home.assert_no_canary(command_line=command_line)
     for path in secret_gate.home.state.rglob("*"):
         mode = stat.S_IMODE(os.lstat(path).st_mode)
-        assert mode & 0o077 == 0 or path.suffix in (".pem", ".crt", ".p12", ".jks"), (
-            f"{path} is open to others ({mode:o})"
-        )
+        assert mode & 0o077 == 0 or path.suffix in (
+            ".pem",
+            ".crt",
+            ".p12",
+            ".jks",
+        ), f"{path} is open to others ({mode:o})"
     limits = open(f"/proc/{secret_gate.pid}/limits").read()
     core = next(line for line in limits.split("\n") if line.startswith("Max core file size"))
     assert core.split()[4] == "0", "no core dumps"

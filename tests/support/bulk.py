@@ -1,4 +1,4 @@
-"""Large bodies that nobody has to store: a deterministic stream of 1 MiB blocks and its checksum."""
+"""Large bodies that nobody has to store: 1 MiB blocks, the same every time."""
 
 import functools
 import hashlib

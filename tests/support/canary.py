@@ -32,6 +32,8 @@ class Canary:
     def assert_absent(self, **artefacts):
         """artefacts: name → bytes or text, each searched for every form."""
         for name, content in artefacts.items():
-            data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
+            data = (
+                content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
+            )
             for form, needle in self.forms():
                 assert needle not in data, f"the real secret ({form}) is in {name}"

@@ -18,7 +18,9 @@ def curl(gate, *arguments, sandbox="web", proxy=None, stdin=None, check=0, secon
     )
     gate.home.assert_no_canary(**{"curl's stdout": done.stdout, "curl's stderr": done.stderr})
     if check is not None:
-        assert done.returncode == check, f"curl ended with {done.returncode}: {done.stderr.decode()}"
+        assert (
+            done.returncode == check
+        ), f"curl ended with {done.returncode}: {done.stderr.decode()}"
     return done
 
 

@@ -1,4 +1,4 @@
-"""The config that most tests share: two sandboxes, a handful of rules, origins pinned to loopback."""
+"""The config that most tests share: two sandboxes, some rules, origins pinned to loopback."""
 
 RULES = [
     {"allow": "api.demo.test"},

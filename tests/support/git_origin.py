@@ -2,6 +2,7 @@
 as the current user, in one directory, on a port of its own."""
 
 import os
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -81,12 +82,13 @@ class GitOrigin:
     def stop(self):
         self._listener.close()
         for process in reversed(self._processes):
-            process.terminate()
+            # fcgiwrap does not take its workers with it: each program is a group of its own.
+            os.killpg(process.pid, signal.SIGTERM)
         for process in self._processes:
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait(5)
 
     def __enter__(self):
@@ -112,6 +114,7 @@ class GitOrigin:
         self._processes.append(
             subprocess.Popen(
                 ["fcgiwrap", "-c", "2", "-s", f"unix:{path}"],
+                start_new_session=True,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -138,6 +141,7 @@ class GitOrigin:
                 ["nginx", "-c", str(config), "-e", str(self.directory / "nginx-error.log")],
                 env={"PATH": os.environ["PATH"], "NGINX": f"{descriptor};"},
                 pass_fds=[descriptor],
+                start_new_session=True,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -20,7 +20,7 @@ def binary():
 
 
 def yaml(value, indent=0):
-    """Block YAML of dicts, lists and scalars, one key a line, so that line numbers mean something."""
+    """Block YAML of dicts, lists and scalars, one key a line, so that line numbers tell."""
     pad = " " * indent
     if isinstance(value, dict):
         return "".join(_entry(f"{pad}{_key(key)}:", item, indent) for key, item in value.items())
@@ -95,7 +95,9 @@ class Home:
             cwd=self.work,
             env={**self.environment, **(environment or {})},
         )
-        self.assert_no_canary(**{f"stdout of {verb}": done.stdout, f"stderr of {verb}": done.stderr})
+        self.assert_no_canary(
+            **{f"stdout of {verb}": done.stdout, f"stderr of {verb}": done.stderr}
+        )
         if check is not None:
             assert done.returncode == check, (
                 f"egret {verb} {arguments} ended with {done.returncode}, not {check}\n"

@@ -1,6 +1,7 @@
 """Network namespaces and small file systems for tests that need root: a host of its own for the
 gate, and a neighbour that must never see a packet."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -74,28 +75,33 @@ class Namespace:
     def ran(self, *command, **options):
         return ran(*self.entering(*command), **options)
 
-    def stop(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self._holder.kill()
         self._holder.wait()
 
 
 COUNTERS = """
 table inet seen {
-  counter ip {}
-  counter ip6 {}
-  counter frames {}
-  chain in {
+  counter v4 {}
+  counter v6 {}
+  chain arrived {
     type filter hook prerouting priority -300; policy accept;
-    ip version 4 counter name ip
-    icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, mld2-listener-report, mld-listener-query, mld-listener-report } return
-    ip6 version 6 counter name ip6
+    meta nfproto ipv4 counter name v4
+    icmpv6 type {
+      nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert,
+      mld-listener-query, mld-listener-report, mld2-listener-report
+    } return
+    meta nfproto ipv6 counter name v6
   }
 }
 table netdev seen {
-  counter arp {}
-  chain in {
+  counter other {}
+  chain arrived {
     type filter hook ingress device "leak" priority -300; policy accept;
-    ether type != { ip, ip6, arp } counter name arp
+    ether type != { ip, ip6, arp } counter name other
   }
 }
 """
@@ -109,7 +115,17 @@ class LeakNet:
     HOST_V4, HOST_V6 = "203.0.113.2", "2001:db8:113::2"
 
     def __enter__(self):
-        self.host, self.neighbour = Namespace(), Namespace()
+        with contextlib.ExitStack() as stack:
+            self.host = stack.enter_context(Namespace())
+            self.neighbour = stack.enter_context(Namespace())
+            self._wire()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+    def _wire(self):
         ran("ip", "link", "add", "out", "netns", self.host.pid, "type", "veth",
             "peer", "name", "leak", "netns", self.neighbour.pid)  # fmt: skip
         self._address(self.neighbour, "leak", self.V4, self.V6)
@@ -120,11 +136,6 @@ class LeakNet:
         self.neighbour.ran("ip", "route", "add", "local", "0.0.0.0/0", "dev", "leak")
         self.neighbour.ran("ip", "-6", "route", "add", "local", "::/0", "dev", "leak")
         self.neighbour.ran("nft", "-f", "-", input=COUNTERS)
-        return self
-
-    def __exit__(self, *_):
-        self.host.stop()
-        self.neighbour.stop()
 
     @staticmethod
     def _address(namespace, device, v4, v6):

@@ -113,7 +113,7 @@ class Origin:
     def __init__(self, authority, *names, address="127.0.0.1", days=1):
         names = names or ("*.demo.test", "demo.test", "*.w.test")
         self.connections = []
-        self.events = queue.Queue()     # what /sse sends next; None ends the stream
+        self.events = queue.Queue()  # what /sse sends next; None ends the stream
         self.release = threading.Event()  # what /held waits for
         self.address = address
         self._replies = dict(origin_replies.REPLIES)
@@ -220,7 +220,9 @@ class Origin:
             return sock
         connection.tls = True
         try:
-            wrapped = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            wrapped = self._context.wrap_socket(
+                sock, server_side=True, do_handshake_on_connect=False
+            )
             with self._changed:
                 self._sockets.discard(sock)
                 self._sockets.add(wrapped)

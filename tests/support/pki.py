@@ -31,7 +31,7 @@ def _pem(key):
 
 
 class TestAuthority:
-    """Its files live in `directory`: `origin-ca.pem`, and one `.pem` (chain and key) a certificate."""
+    """Its files live in `directory`: `origin-ca.pem`, and a `.pem` with key a certificate."""
 
     __test__ = False  # not a test class, whatever its name
 
@@ -60,9 +60,7 @@ class TestAuthority:
             .add_extension(
                 x509.SubjectAlternativeName([_alternative(n) for n in names]), critical=False
             )
-            .add_extension(
-                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
-            )
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
                 critical=False,

@@ -42,7 +42,12 @@ class WebSocketOrigin:
     async def _serve(self):
         self._stop = asyncio.Event()
         server = websockets.serve(
-            self._echo, "127.0.0.1", 0, ssl=self._context, subprotocols=["chat.v2"], max_size=1 << 24
+            self._echo,
+            "127.0.0.1",
+            0,
+            ssl=self._context,
+            subprotocols=["chat.v2"],
+            max_size=1 << 24,
         )
         async with server as running:
             self.port = running.sockets[0].getsockname()[1]
