@@ -6,9 +6,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <system_error>
+#include <unistd.h>
 
 #include <climits>
 
@@ -24,10 +25,15 @@ std::string reason(int error) {
   return std::generic_category().message(error);
 }
 
+// glibc 2.36 declares pidfd_open without extern "C".
+int open_pid(pid_t pid) {
+  return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
+
 // A child in a process group of its own, dead and reaped when this ends.
 class Child {
  public:
-  explicit Child(pid_t pid) : pid_(pid), exit_(::pidfd_open(pid, 0)) {}
+  explicit Child(pid_t pid) : pid_(pid), exit_(open_pid(pid)) {}
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   ~Child() {
