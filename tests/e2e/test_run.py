@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -93,8 +94,9 @@ def test_signals_reach_the_command(home):
 
 
 def test_nothing_of_the_sandbox_outlives_a_killed_egret(home):
+    marker = 10_000_000 + os.getpid()  # seconds that no other process sleeps
     process = subprocess.Popen(
-        home.command("run", "--sandbox", "web", "--", "sh", "-c", "echo ready; sleep 4711"),
+        home.command("run", "--sandbox", "web", "--", "sh", "-c", f"echo ready; sleep {marker}"),
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         cwd=home.work, env=home.environment,
     )  # fmt: skip
@@ -102,7 +104,7 @@ def test_nothing_of_the_sandbox_outlives_a_killed_egret(home):
     process.kill()
     process.wait()
     process.stdout.close()
-    wait_until(lambda: not processes_named("sleep\x004711\x00"), what="the end of the command")
+    wait_until(lambda: not processes_named(f"sleep\x00{marker}\x00"), what="the end of the command")
 
 
 def processes_named(command_line):
@@ -128,11 +130,8 @@ def test_a_command_that_does_nothing_is_quick(home):
 
 def test_a_terminal_passes_through(home):
     """script(1) gives it a terminal; inside, standard input must be one too."""
-    command = " ".join(
-        subprocess.list2cmdline([part])
-        for part in home.command(
-            "run", "--sandbox", "web", "--", "sh", "-c", "test -t 0 && echo tty"
-        )
+    command = shlex.join(
+        home.command("run", "--sandbox", "web", "--", "sh", "-c", "test -t 0 && echo tty")
     )
     done = subprocess.run(
         ["script", "-qec", command, "/dev/null"], stdin=subprocess.DEVNULL,
@@ -349,10 +348,7 @@ def test_wrong_usage_is_status_2_with_a_message(make_home, arguments):
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root to take user namespaces away")
 def test_where_namespaces_are_forbidden_it_ends_with_77_and_names_the_setting(home):
     """Inside a user namespace whose own limit is zero, no further one can be made."""
-    command = " ".join(
-        subprocess.list2cmdline([part])
-        for part in home.command("run", "--sandbox", "web", "--", "true")
-    )
+    command = shlex.join(home.command("run", "--sandbox", "web", "--", "true"))
     script = f"echo 0 > /proc/sys/user/max_user_namespaces && exec {command}"
     done = subprocess.run(
         ["unshare", "--user", "--map-root-user", "sh", "-c", script],
