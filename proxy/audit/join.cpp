@@ -39,13 +39,16 @@ std::string time_text(const ReadRecord& record) {
 std::string target_text(const ReadRecord& record) {
   const std::string scheme = record.text("target", "scheme");
   std::string host = record.text("target", "host");
-  if (host.empty()) return or_dash(record.text("target", "address"));
+  const std::string path = record.text("request", "path");
+  if (host.empty()) {
+    return or_dash(record.text("target", "address")) + (path.empty() ? "" : " " + shown(path));
+  }
   if (host.find(':') != std::string::npos) host = "[" + host + "]";
   const std::uint64_t port = record.number("target", "port");
   std::string text = scheme + "://" + host;
   const bool usual = (scheme == "https" && port == 443) || (scheme == "http" && port == 80);
   if (!usual) text += ":" + std::to_string(port);
-  return shown(text + record.text("request", "path"));
+  return shown(text + path);
 }
 
 std::string secrets_text(const ReadRecord& record) {

@@ -1,5 +1,6 @@
 #include "proxy/audit/log.h"
 
+#include <atomic>
 #include <csignal>
 #include <future>
 #include <thread>
@@ -36,6 +37,7 @@ struct AuditLog::State {
   AuditOptions options;
   std::unique_ptr<AuditWriter> writer;
   std::promise<void> finished;
+  std::atomic<bool> one_left{false};  // the second of owner and writer thread to leave deletes
   std::thread writer_thread;
   std::thread watch_thread;
 };
@@ -59,6 +61,7 @@ Result<std::unique_ptr<AuditLog>, AuditFault> AuditLog::open(const std::string& 
   state->writer_thread = std::thread([shared] {
     shared->writer->run();
     shared->finished.set_value();
+    if (shared->one_left.exchange(true)) delete shared;
   });
   state->watch_thread = std::thread([shared] { shared->writer->watch(); });
   return std::unique_ptr<AuditLog>(new AuditLog(std::move(state)));
@@ -76,10 +79,9 @@ AuditLog::~AuditLog() {
   if (in_time) {
     state_->writer_thread.join();
   } else {
-    // It may come back from its system call at any time and must find its state: left to the
-    // process.
+    // It may come back from its system call at any time and must find its state.
     state_->writer_thread.detach();
-    static_cast<void>(state_.release());
+    if (!state_->one_left.exchange(true)) static_cast<void>(state_.release());
   }
 }
 

@@ -98,17 +98,20 @@ void Verifier::next(State& chain, const LineHead& head, std::size_t number) {
   const std::uint64_t expected = chain.span.last_seq + 1;
   if (head.seq > expected) {
     chain.gaps[expected] = Gap{head.seq - 1, number};
+  } else if (head.prev == view(chain.hash)) {
+    if (chain.twin) {
+      add_break(
+          BreakKind::inserted, head.slot, chain.twin_line,
+          line_text(chain.twin_line) + " (" + seq_text(chain.span.last_seq) + ") was inserted");
+    }
   } else if (chain.twin && head.prev == view(*chain.twin)) {
     add_break(BreakKind::inserted, head.slot, chain.line,
               line_text(chain.line) + " (" + seq_text(chain.span.last_seq) +
                   ") was inserted; the chain goes on from " + line_text(chain.twin_line));
-  } else if (head.prev != view(chain.hash)) {
+  } else {
     add_break(BreakKind::edited, head.slot, chain.line,
               line_text(chain.line) + " (" + seq_text(chain.span.last_seq) +
                   ") was edited, or the hash in " + line_text(number) + " was");
-  } else if (chain.twin) {
-    add_break(BreakKind::inserted, head.slot, chain.twin_line,
-              line_text(chain.twin_line) + " (" + seq_text(chain.span.last_seq) + ") was inserted");
   }
   chain.twin.reset();
   chain.span.last_seq = head.seq;
