@@ -127,4 +127,8 @@ std::string_view shipped_profile_text(
 // The effective policy of a sandbox as text, one rule a line with where it came from.
 std::string show_config(const Config& config, const std::optional<std::string>& sandbox);
 
+// Every setting that opens more than is wise, one line each, for the start-up message and the
+// audit's start record (ATTACKS J05): wide wildcards, foreign credentials, tunnels.
+std::vector<std::string> dangerous_settings(const Config& config);
+
 }  // namespace egret

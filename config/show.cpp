@@ -152,4 +152,21 @@ std::string show_config(const Config& config, const std::optional<std::string>& 
   return text;
 }
 
+std::vector<std::string> dangerous_settings(const Config& config) {
+  std::vector<std::string> lines;
+  for (const auto& [name, sandbox] : config.sandboxes) {
+    for (const Rule& rule : sandbox.rules) {
+      if (rule.effect != Effect::allow) continue;
+      const std::string host = "sandbox " + name + ": `" + rule.host.text() + "` ";
+      if (schema::is_wide(rule.host)) lines.push_back(host + "is allowed by " + rule.source);
+      if (rule.tunnel) lines.push_back(host + "is a tunnel that nobody looks into, " + rule.source);
+    }
+  }
+  for (const auto& [name, secret] : config.secrets) {
+    if (secret.foreign != Foreign::allow) continue;
+    lines.push_back("secret " + name + ": other credentials may go to its hosts, " + secret.source);
+  }
+  return lines;
+}
+
 }  // namespace egret

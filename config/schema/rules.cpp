@@ -100,7 +100,8 @@ constexpr Field<Draft> fields[] = {
     {"dangerous_allow_wildcard", Need::optional,
      [](Context& c, const Node& n, Draft& r) {
        r.dangerous = &n;
-       r.is_dangerous = yaml::truth_of(c.problems, n).value_or(false);
+       // Unreadable is an error already; `true` spares a second one about the wildcard.
+       r.is_dangerous = yaml::truth_of(c.problems, n).value_or(true);
      }},
 };
 
@@ -137,22 +138,28 @@ std::optional<HostPattern> read_rule_host(Context& context, const Draft& rule) {
   return host;
 }
 
+// A rule with both or neither. Where `allow` is there but empty, or may be hidden behind an unknown
+// key, that has been reported already.
+void report_effect(Context& context, const Node& node, const Draft& rule) {
+  constexpr std::string_view others[] = {"ports", "methods", "paths", "tunnel",
+                                         "dangerous_allow_wildcard"};
+  const bool explained = std::any_of(node.keys.begin(), node.keys.end(), [&](const Node& key) {
+    return std::find(std::begin(others), std::end(others), key.text) == std::end(others);
+  });
+  if (rule.allow == nullptr && explained) return;
+  context.problems.add(node.mark,
+                       rule.allow != nullptr ? "both `allow` and `deny` in one rule"
+                                             : "a rule with neither `allow` nor `deny`",
+                       "write one of them: " + std::string(rule_example));
+}
+
 void read_rule(Context& context, const Node& node, std::vector<Rule>& rules) {
   if (node.kind == Node::Kind::broken) return;
   Draft rule;
   yaml::read_mapping(context, node, fields, rule_example, rule);
   if (node.kind != Node::Kind::mapping) return;
   if ((rule.allow == nullptr) == (rule.deny == nullptr)) {
-    const bool written = std::any_of(node.keys.begin(), node.keys.end(), [](const Node& key) {
-      return key.text == "allow" || key.text == "deny";
-    });
-    // An empty or unreadable `allow` has been reported already.
-    if (rule.allow != nullptr || !written) {
-      context.problems.add(node.mark,
-                           rule.allow != nullptr ? "both `allow` and `deny` in one rule"
-                                                 : "a rule with neither `allow` nor `deny`",
-                           "write one of them: " + std::string(rule_example));
-    }
+    report_effect(context, node, rule);
     return;
   }
   check_combination(context, rule);

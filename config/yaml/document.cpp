@@ -248,8 +248,9 @@ std::optional<Node> read_document(std::string_view text, Problems& problems) {
     return std::nullopt;
   }
   std::optional<Node> root = builder.take();
-  if (!root) problems.add({}, "the file holds no configuration", "begin it with `version: 1`");
-  return root;
+  if (root && root->kind != Node::Kind::null) return root;
+  problems.add({}, "the file holds no configuration", "begin it with `version: 1`");
+  return std::nullopt;
 }
 
 }  // namespace egret::yaml
