@@ -15,7 +15,6 @@ class Deadlines;
 class Deadline {
  public:
   explicit Deadline(Deadlines& wheel);
-  ~Deadline();
   Deadline(const Deadline&) = delete;
   Deadline& operator=(const Deadline&) = delete;
 
@@ -24,6 +23,7 @@ class Deadline {
   bool expired() const { return expired_; }
 
  protected:
+  virtual ~Deadline();
   // Called once, on the worker's thread, when the time is up.
   virtual void on_expiry() = 0;
 

@@ -48,7 +48,7 @@ class Stream final : private Deadline {
  public:
   // Takes the connected, non-blocking socket.
   Stream(StreamSocket socket, Deadlines& wheel);
-  ~Stream();
+  ~Stream() override;
 
   // At least one byte, or an error with 0 bytes.
   Task<ReadResult> read_some(std::span<char> into);

@@ -88,7 +88,10 @@ SslPtr OriginTls::session(const Host& host, SessionSink& sink) const {
   SslPtr ssl(SSL_new(context_.get()));
   if (!ssl) throw std::bad_alloc();
   if (!require_host(SSL_get0_param(ssl.get()), host)) return nullptr;
-  if (!host.is_address()) SSL_set_tlsext_host_name(ssl.get(), host.text().c_str());
+  if (!host.is_address()) {  // SSL_set_tlsext_host_name, without its C cast
+    std::string name = host.text();
+    SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
+  }
   static constexpr std::array<unsigned char, 9> http11 = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
   SSL_set_alpn_protos(ssl.get(), http11.data(), http11.size());
   SSL_set_app_data(ssl.get(), &sink);

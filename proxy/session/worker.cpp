@@ -35,7 +35,8 @@ Worker::Worker(GateShared& shared, unsigned index)
       dialer_(context_, deadlines_, resolver_, sessions_, shared.dial_limits),
       id_key_(random_number()) {}
 
-Worker::~Worker() = default;
+// Connections end here, and write their ends, before the pool, the timers and the rest go.
+Worker::~Worker() { context_.drop_handlers(); }
 
 std::string Worker::new_id() {
   const std::uint64_t number = mix(id_key_ + ++id_count_);

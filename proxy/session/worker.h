@@ -47,6 +47,14 @@ class LongLived {
   ~LongLived() = default;
 };
 
+// An io_context whose waiting handlers, and with them the coroutines, can be dropped while what they
+// refer to still stands.
+class WorkerContext : public asio::io_context {
+ public:
+  WorkerContext() : asio::io_context(1) {}
+  void drop_handlers() { shutdown(); }
+};
+
 class Worker {
  public:
   Worker(GateShared& shared, unsigned index);
@@ -79,7 +87,7 @@ class Worker {
   void prune_later();
   GateShared& shared_;
   unsigned index_;
-  asio::io_context context_{1};
+  WorkerContext context_;
   Deadlines deadlines_{context_};
   Resolver resolver_{context_};
   OriginSessions sessions_;

@@ -1,0 +1,187 @@
+#include "proxy/server/gate.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <future>
+#include <set>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <nlohmann/json.hpp>
+
+#include "proxy/secrets/placeholder_store.h"
+#include "proxy/session/dns_service.h"
+#include "proxy/session/listener.h"
+
+namespace egret {
+namespace {
+
+using TlsPtr = std::shared_ptr<const OriginTls>;
+
+Result<std::shared_future<TlsPtr>, Failure> load_trust(const std::vector<std::string>& ca_files) {
+  if (ca_files.empty()) {
+    return std::async(std::launch::async, []() -> TlsPtr {
+             auto trust = load_origin_trust({});
+             return trust ? std::make_shared<const OriginTls>(std::move(*trust))
+                          : std::make_shared<const OriginTls>(StorePtr(X509_STORE_new()));  // trusts nothing
+           }).share();
+  }
+  // Files that a person named: an error now, not at the first request.
+  auto trust = load_origin_trust(ca_files);
+  if (!trust) return Failure{"egret: origins.ca_files: " + trust.error().what, 2};
+  std::promise<TlsPtr> ready;
+  ready.set_value(std::make_shared<const OriginTls>(std::move(*trust)));
+  return ready.get_future().share();
+}
+
+}  // namespace
+
+Gate::Gate(GateSetup setup, MakeSetup again, std::string mode)
+    : config_(std::move(setup.config)), again_(std::move(again)), mode_(std::move(mode)) {}
+
+Result<std::unique_ptr<Gate>, Failure> Gate::create(GateSetup setup, MakeSetup again, std::string mode) {
+  std::unique_ptr<Gate> gate(new Gate(std::move(setup), std::move(again), std::move(mode)));
+  const unsigned workers = gate->config_.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
+  auto audit = AuditLog::open(gate->config_.audit_file, workers);
+  if (!audit) return Failure{"egret: " + audit.error().what, 2};
+  gate->shared_.audit = std::move(*audit);
+  auto trust = load_trust(gate->config_.origins.ca_files);
+  if (!trust) return trust.error();
+  gate->shared_.origin_tls = std::move(*trust);
+  gate->shared_.sandbox_named = [gate = gate.get()](std::string_view name, std::string_view token) -> std::shared_ptr<Sandbox> {
+    const auto found = gate->sandboxes_.find(std::string(name));
+    return found != gate->sandboxes_.end() && found->second->token_is(token) ? found->second : nullptr;
+  };
+  for (unsigned i = 0; i < workers; ++i) gate->workers_.push_back(std::make_unique<Worker>(gate->shared_, i));
+  return gate;
+}
+
+Gate::~Gate() { stop(); }
+
+Result<void, Failure> Gate::add_sandbox(const SandboxSetup& sandbox, CertificateAuthority authority, SnapshotPtr snapshot) {
+  auto token = proxy_token(config_.state, sandbox.name);
+  if (!token) return Failure{"egret: " + token.error().what, 2};
+  sandboxes_[sandbox.name] = std::make_shared<Sandbox>(
+      std::move(snapshot), std::make_shared<const CertificateAuthority>(std::move(authority)), std::move(*token));
+  return {};
+}
+
+Sandbox* Gate::sandbox(const std::string& name) const {
+  const auto found = sandboxes_.find(name);
+  return found == sandboxes_.end() ? nullptr : found->second.get();
+}
+
+void Gate::record(std::string_view what, std::string_view sandbox, std::string_view detail) {
+  GateRecord record;
+  record.time = std::chrono::system_clock::now();
+  record.what = what;
+  record.sandbox = sandbox;
+  record.detail = detail;
+  std::string body;
+  render(record, body);
+  shared_.audit->submit_end(0, std::move(body));
+}
+
+// Every worker accepts on the same socket.
+void Gate::listen_everywhere(int fd, const std::shared_ptr<const ListenerFacts>& facts) {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const int own = i + 1 == workers_.size() ? fd : ::dup(fd);
+    Worker& worker = *workers_[i];
+    asio::post(worker.context(), [&worker, own, facts] { listen_on(worker, own, facts); });
+  }
+}
+
+void Gate::attach(const std::string& name, NamespaceSockets sockets) {
+  const auto sandbox = sandboxes_.at(name);
+  auto facts = std::make_shared<ListenerFacts>();
+  facts->capture = Capture::netns;
+  facts->sandbox = sandbox;
+  facts->own_port = sockets.tcp_port;
+  listen_everywhere(sockets.tcp4.release(), facts);
+  listen_everywhere(sockets.tcp6.release(), facts);
+  Worker& worker = *workers_.front();
+  for (UniqueFd* socket : {&sockets.dns_udp4, &sockets.dns_udp6}) {
+    asio::post(worker.context(), [&worker, sandbox, fd = socket->release()] { spawn_on(worker, serve_dns_udp(worker, sandbox, fd)); });
+  }
+  for (UniqueFd* socket : {&sockets.dns_tcp4, &sockets.dns_tcp6}) {
+    asio::post(worker.context(), [&worker, sandbox, fd = socket->release()] { spawn_on(worker, serve_dns_tcp(worker, sandbox, fd)); });
+  }
+  record("attach", name, "netns");
+}
+
+void Gate::start() {
+  record("start", {}, mode_ + (config_.file.empty() ? "" : " " + config_.file));
+  for (auto& worker : workers_) threads_.emplace_back([&worker] { worker->run(); });
+  running_ = true;
+}
+
+void Gate::stop() {
+  if (!std::exchange(running_, false)) return;
+  for (auto& worker : workers_) worker->context().stop();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  // Connections end with their worker and still write their ends.
+  workers_.clear();
+  record("stop", {}, mode_);
+  shared_.audit.reset();
+  for (const std::string& path : unix_paths_) ::unlink(path.c_str());
+}
+
+Result<void, Failure> Gate::reload() {
+  const std::lock_guard lock(reload_mutex_);
+  const std::uint64_t generation = generation_ + 1;
+  std::vector<SnapshotPtr> snapshots;
+  auto failed = [this](Failure failure) {
+    record("reload_failed", {}, failure.text);
+    return failure;
+  };
+  auto setup = again_();
+  if (!setup) return failed(setup.error());
+  std::set<std::string> kept;
+  for (const SandboxSetup& sandbox : setup->sandboxes) {
+    if (!sandboxes_.contains(sandbox.name)) {
+      return failed({"egret: the sandbox \"" + sandbox.name + "\" is new; a new sandbox needs a restart", 2});
+    }
+    auto snapshot = snapshot_of(sandbox, setup->config, generation, sandboxes_.at(sandbox.name)->snapshot());
+    if (!snapshot) return failed(snapshot.error());
+    snapshots.push_back(std::move(*snapshot));
+    kept.insert(sandbox.name);
+  }
+  for (const SnapshotPtr& snapshot : snapshots) sandboxes_.at(snapshot->sandbox)->replace(snapshot);
+  for (const auto& [name, sandbox] : sandboxes_) {
+    // Gone from the file: nothing is allowed any more.
+    if (!kept.contains(name)) sandbox->replace(make_snapshot(name, generation, Policy(), GrantTable(), AddressRules()));
+  }
+  generation_ = generation;
+  for (auto& worker : workers_) asio::post(worker->context(), [&worker] { worker->policy_changed(); });
+  record("reload", {}, "generation " + std::to_string(generation));
+  return {};
+}
+
+std::string Gate::status_json() const {
+  nlohmann::ordered_json out;
+  out["pid"] = ::getpid();
+  out["mode"] = mode_;
+  out["config"] = config_.file;
+  out["generation"] = generation_.load();
+  out["workers"] = workers_.size();
+  const AuditCounters counters = shared_.audit->counters();
+  out["audit"] = {{"file", config_.audit_file}, {"records", counters.records}, {"refused", counters.refused}, {"failing", counters.failing}};
+  out["sandboxes"] = nlohmann::ordered_json::array();
+  std::uint64_t minted_by_all = 0;
+  for (const auto& [name, sandbox] : sandboxes_) {
+    const std::uint64_t minted = sandbox->leaves().minted();
+    minted_by_all += minted;
+    SandboxCounts& counts = sandbox->counts();
+    out["sandboxes"].push_back({{"name", name},
+                                {"requests", counts.requests.load()},
+                                {"denials", counts.denials.load()},
+                                {"connections", counts.connections.load()},
+                                {"leaves_minted", minted}});
+  }
+  out["leaves_minted"] = minted_by_all;
+  return out.dump();
+}
+
+}  // namespace egret

@@ -1,0 +1,149 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <iostream>
+#include <utility>
+
+#include "proxy/server/gate.h"
+
+namespace egret {
+namespace {
+
+constexpr int backlog = 511;
+
+Failure cannot_listen(const std::string& where, const std::string& source, int error) {
+  std::string advice;
+  if (error == EADDRINUSE) advice = "; something else listens there: stop it or write another port";
+  if (error == EACCES) advice = "; ports below 1024 need root: write a higher one";
+  if (error == EADDRNOTAVAIL) advice = "; this machine has no such address";
+  return {source + ": cannot listen on " + where + ": " + std::strerror(error) + advice, 2};
+}
+
+std::string text_of(const SocketAddress& address) {
+  return (address.address.is_v4() ? address.address.text() : "[" + address.address.text() + "]") + ":" + std::to_string(address.port);
+}
+
+}  // namespace
+
+Result<int, Failure> listen_tcp(const std::string& address, std::uint16_t port, const std::string& source) {
+  const auto parsed = IpAddress::parse(address);
+  const std::string where = address + ":" + std::to_string(port);
+  if (!parsed) return Failure{source + ": \"" + address + "\" is no IP address", 2};
+  const int fd = ::socket(parsed->is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return cannot_listen(where, source, errno);
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_storage storage{};
+  socklen_t bytes = 0;
+  if (parsed->is_v4()) {
+    auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(port);
+    std::memcpy(&v4->sin_addr, parsed->bytes().data(), 4);
+    bytes = sizeof *v4;
+  } else {
+    ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    std::memcpy(&v6->sin6_addr, parsed->bytes().data(), 16);
+    bytes = sizeof *v6;
+  }
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&storage), bytes) != 0 || ::listen(fd, backlog) != 0) {
+    const int error = errno;
+    ::close(fd);
+    return cannot_listen(where, source, error);
+  }
+  return fd;
+}
+
+Result<void, Failure> Gate::open_listeners() {
+  for (const Listen& listen : config_.listen) {
+    auto facts = std::make_shared<ListenerFacts>();
+    if (listen.sandbox) facts->sandbox = sandboxes_.at(*listen.sandbox);
+    Result<void, Failure> opened;
+    if (const auto* tcp = std::get_if<ListenTcp>(&listen.where)) {
+      opened = open_tcp(*tcp, facts, listen);
+    } else if (const auto* redirect = std::get_if<ListenRedirect>(&listen.where)) {
+      opened = open_redirect(*redirect, facts, listen);
+    } else {
+      opened = open_unix(std::get<ListenUnix>(listen.where), facts, listen);
+    }
+    if (!opened) return opened;
+  }
+  return {};
+}
+
+namespace {
+
+void announce(const std::string& where, const Listen& listen) {
+  std::cerr << "egret: listening on " << where
+            << (listen.sandbox ? " (sandbox " + *listen.sandbox + ")" : " (credentials name the sandbox)") << std::endl;
+}
+
+}  // namespace
+
+Result<void, Failure> Gate::open_tcp(const ListenTcp& where, std::shared_ptr<ListenerFacts> facts, const Listen& listen) {
+  auto fd = listen_tcp(where.address, where.port, listen.source);
+  if (!fd) return fd.error();
+  facts->capture = Capture::forward;
+  const auto bound = local_address(*fd);
+  shared_.own_listeners.push_back(*bound);
+  announce(text_of(*bound), listen);
+  listen_everywhere(*fd, facts);
+  return {};
+}
+
+Result<void, Failure> Gate::open_redirect(const ListenRedirect& where, std::shared_ptr<ListenerFacts> facts, const Listen& listen) {
+  auto fd = listen_tcp(where.address, where.port, listen.source);
+  if (!fd) return fd.error();
+  if (!facts->sandbox) return Failure{listen.source + ": a redirect listener needs `sandbox:`; redirected connections carry no credentials", 2};
+  const auto bound = local_address(*fd);
+  facts->capture = Capture::redirect;
+  facts->own_port = bound->port;
+  shared_.own_listeners.push_back(*bound);
+  announce(text_of(*bound) + " for redirected connections", listen);
+  listen_everywhere(*fd, facts);
+  return {};
+}
+
+Result<void, Failure> Gate::open_unix(const ListenUnix& where, std::shared_ptr<ListenerFacts> facts, const Listen& listen) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (where.path.size() >= sizeof address.sun_path) {
+    return Failure{listen.source + ": the path of a Unix socket has at most 107 characters", 2};
+  }
+  std::memcpy(address.sun_path, where.path.c_str(), where.path.size() + 1);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return cannot_listen(where.path, listen.source, errno);
+  struct stat status {};
+  if (::lstat(where.path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) {
+    // A socket that nobody listens on is left over from a gate that was killed.
+    if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+      ::close(fd);
+      return cannot_listen(where.path, listen.source, EADDRINUSE);
+    }
+    ::unlink(where.path.c_str());
+  }
+  const mode_t before = ::umask(0117);
+  const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  const int error = errno;
+  ::umask(before);
+  if (!bound || ::listen(fd, backlog) != 0) {
+    ::close(fd);
+    return cannot_listen(where.path, listen.source, error);
+  }
+  unix_paths_.push_back(where.path);
+  facts->capture = Capture::unix_socket;
+  announce(where.path, listen);
+  listen_everywhere(fd, facts);
+  return {};
+}
+
+}  // namespace egret

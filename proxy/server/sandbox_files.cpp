@@ -1,0 +1,48 @@
+#include "proxy/server/sandbox_files.h"
+
+#include <utility>
+
+#include "certs/trust.h"
+#include "proxy/server/text_file.h"
+
+namespace egret {
+namespace {
+
+constexpr std::chrono::hours served_lifetime{24 * 365};
+constexpr unsigned readable_by_all = 0644;
+
+AuthorityOptions options() {
+  AuthorityOptions options;
+  options.lifetime = served_lifetime;
+  return options;
+}
+
+Result<CertificateAuthority, Failure> checked(Result<CertificateAuthority, CertFault> made) {
+  if (!made) return Failure{"egret: " + made.error().what, 2};
+  return std::move(*made);
+}
+
+}  // namespace
+
+TrustFiles trust_files(const Config& config, const std::string& sandbox) {
+  const std::string directory = sandbox_directory(config, sandbox);
+  return {directory + "/ca-bundle.pem", directory + "/truststore.jks"};
+}
+
+Result<CertificateAuthority, Failure> sandbox_authority(const Config& config, const std::string& sandbox) {
+  return checked(CertificateAuthority::load_or_create(sandbox_directory(config, sandbox), sandbox, options()));
+}
+
+Result<CertificateAuthority, Failure> rotate_sandbox_authority(const Config& config, const std::string& sandbox) {
+  return checked(CertificateAuthority::rotate(sandbox_directory(config, sandbox), sandbox, options()));
+}
+
+Result<void, Failure> write_trust_files(const Config& config, const std::string& sandbox, const CertificateAuthority& authority) {
+  auto bundle = trust_bundle(config, authority);
+  if (!bundle) return bundle.error();
+  const TrustFiles files = trust_files(config, sandbox);
+  if (auto written = write_text_file(files.bundle, *bundle, readable_by_all); !written) return written;
+  return write_text_file(files.trust_store, jks_trust_store(*bundle), readable_by_all);
+}
+
+}  // namespace egret

@@ -1,0 +1,132 @@
+#include <filesystem>
+#include <iostream>
+#include <utility>
+
+#include "certs/trust.h"
+#include "proxy/secrets/source.h"
+#include "proxy/server/control.h"
+#include "proxy/server/environment.h"
+#include "proxy/server/hardening.h"
+#include "proxy/server/text_file.h"
+#include "proxy/server/verbs.h"
+#include "sandbox-glue/process/process_sandbox.h"
+
+namespace egret {
+namespace {
+
+constexpr const char* bundle_inside = "/run/egret/ca-bundle.pem";
+constexpr const char* trust_store_inside = "/run/egret/truststore.jks";
+
+std::string own_variable(const Variables& own, std::string_view name) {
+  for (const auto& [key, value] : own) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+std::vector<std::string> environment_sources(const SandboxSetup& sandbox) {
+  std::vector<std::string> out;
+  for (const SecretConfig& secret : sandbox.secrets) {
+    if (const auto* from = std::get_if<SecretSourceEnv>(&secret.from)) out.push_back(from->variable);
+  }
+  return out;
+}
+
+// What must not be visible inside, wherever it lies: state, audit, secret files, the configuration.
+std::vector<std::string> hidden_paths(const Config& config, const SandboxSetup& sandbox) {
+  std::vector<std::string> out = {config.state, config.audit_file};
+  for (const SecretConfig& secret : sandbox.secrets) {
+    if (const auto* from = std::get_if<SecretSourceFile>(&secret.from)) out.push_back(from->path);
+  }
+  return out;
+}
+
+std::vector<std::string> absolute_paths(const std::vector<std::string>& paths) {
+  std::vector<std::string> out;
+  for (const std::string& path : paths) out.push_back(std::filesystem::absolute(path).lexically_normal());
+  return out;
+}
+
+struct Prepared {
+  GateSetup setup;
+  CertificateAuthority authority;
+  SnapshotPtr snapshot;
+  SandboxRequest request;
+};
+
+// Everything that can fail because of what somebody wrote, before anything is started.
+Result<Prepared, Failure> prepare(const RunFlags& flags) {
+  auto setup = setup_for_sandbox(flags);
+  if (!setup) return setup.error();
+  const SandboxSetup& sandbox = setup->sandboxes.front();
+  auto snapshot = snapshot_of(sandbox, setup->config, 1);
+  if (!snapshot) return snapshot.error();
+  auto authority = CertificateAuthority::generate(sandbox.name, {});
+  if (!authority) return Failure{"egret: " + authority.error().what, 70};
+  auto bundle = trust_bundle(setup->config, *authority);
+  if (!bundle) return bundle.error();
+
+  const Variables own = own_environment();
+  Variables added = placeholder_variables((*snapshot)->grants);
+  for (auto& variable : trust_variables(bundle_inside, trust_store_inside, own_variable(own, "JAVA_TOOL_OPTIONS"))) {
+    added.push_back(std::move(variable));
+  }
+  added.emplace_back("EGRET_SANDBOX", sandbox.name);
+  auto environment = environment_for_sandbox(own, added, environment_sources(sandbox), flags.pass, (*snapshot)->grants);
+  if (!environment.hidden.empty() && !flags.quiet) {
+    std::cerr << "egret: not passed into the sandbox:";
+    for (const std::string& name : environment.hidden) std::cerr << ' ' << name;
+    std::cerr << " (make it a secret with --secret NAME, or pass it as it is with --env NAME)\n";
+  }
+  SandboxRequest request;
+  request.command = flags.command;
+  request.working_directory = std::filesystem::current_path();
+  request.writable_paths = absolute_paths(flags.writable);
+  request.hidden_paths = hidden_paths(setup->config, sandbox);
+  request.environment = std::move(environment.variables);
+  request.files = {{bundle_inside, *bundle}, {trust_store_inside, jks_trust_store(*bundle)}};
+  return Prepared{std::move(*setup), std::move(*authority), std::move(*snapshot), std::move(request)};
+}
+
+Failure of(const SetupFault& fault) {
+  return {"egret: the sandbox cannot be set up here: " + fault.what + (fault.remedy.empty() ? "" : "\negret: " + fault.remedy), 77};
+}
+
+void print_summary(Gate& gate, const std::string& name) {
+  const SandboxCounts& counts = gate.sandbox(name)->counts();
+  std::cerr << "egret: " << counts.requests << " requests, " << counts.denials << " denied; audit: " << gate.config().audit_file << "\n";
+}
+
+}  // namespace
+
+int run_verb(const RunFlags& flags) {
+  auto prepared = prepare(flags);
+  if (!prepared) return fail(prepared.error());
+  const SandboxSetup setup = prepared->setup.sandboxes.front();
+  if (flags.dry_run) {
+    std::cout << describe_plan(prepared->request);
+    return 0;
+  }
+  for (const std::string& variable : environment_sources(setup)) forget_variable(variable);
+  auto sandbox = ProcessSandbox::start(std::move(prepared->request));
+  if (!sandbox) return fail(of(sandbox.error()));
+  for (const std::string& note : sandbox->notes()) std::cerr << "egret: " << note << "\n";
+  protect_memory();
+  const SignalsBlocked signals_blocked;  // the gate's threads leave every signal to this one
+
+  auto gate = Gate::create(std::move(prepared->setup), [flags] { return setup_for_sandbox(flags); }, "run");
+  if (!gate) return fail(gate.error());
+  if (auto added = (*gate)->add_sandbox(setup, std::move(prepared->authority), prepared->snapshot); !added) return fail(added.error());
+  (*gate)->start();
+  (*gate)->attach(setup.name, std::move(sandbox->sockets()));
+  auto control = ControlSocket::open(**gate, (*gate)->config().state);
+  if (!control) std::cerr << control.error().text << " (`egret status` and `egret reload` cannot reach this run)\n";
+  signals_blocked.restore();
+  const auto status = sandbox->run();
+  if (control) control->reset();
+  (*gate)->stop();
+  if (!flags.quiet) print_summary(**gate, setup.name);
+  return status ? *status : fail(of(status.error()));
+}
+
+}  // namespace egret

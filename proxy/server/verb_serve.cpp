@@ -1,0 +1,68 @@
+#include <signal.h>
+
+#include <iostream>
+#include <utility>
+
+#include "certs/trust.h"
+#include "proxy/server/control.h"
+#include "proxy/server/hardening.h"
+#include "proxy/server/sandbox_files.h"
+#include "proxy/server/verbs.h"
+
+namespace egret {
+namespace {
+
+Result<void, Failure> add_sandboxes(Gate& gate, const std::vector<SandboxSetup>& sandboxes) {
+  for (const SandboxSetup& sandbox : sandboxes) {
+    auto snapshot = snapshot_of(sandbox, gate.config(), 1);
+    if (!snapshot) return snapshot.error();
+    auto authority = sandbox_authority(gate.config(), sandbox.name);
+    if (!authority) return authority.error();
+    if (auto written = write_trust_files(gate.config(), sandbox.name, *authority); !written) return written;
+    if (auto added = gate.add_sandbox(sandbox, std::move(*authority), std::move(*snapshot)); !added) return added;
+  }
+  return {};
+}
+
+void reload(Gate& gate) {
+  const auto reloaded = gate.reload();
+  if (reloaded) {
+    std::cerr << "egret: reloaded" << std::endl;
+  } else {
+    std::cerr << reloaded.error().text << "\negret: reload refused; the policy is as it was" << std::endl;
+  }
+}
+
+}  // namespace
+
+int serve_verb(const std::optional<std::string>& config) {
+  protect_memory();
+  // Before any thread: SIGTERM, SIGINT and SIGHUP are taken here, one after the other.
+  const SignalsBlocked blocked;
+  auto setup = setup_for_gate(config);
+  if (!setup) return fail(setup.error());
+  if (setup->config.listen.empty()) {
+    const std::string file = setup->config.file.empty() ? "egret.yaml" : setup->config.file;
+    return fail({file + ": there is nothing to listen on; write e.g.\n  listen:\n    - address: 127.0.0.1:3128\n      sandbox: default", 2});
+  }
+  const std::vector<SandboxSetup> sandboxes = setup->sandboxes;
+  auto gate = Gate::create(std::move(*setup), [config] { return setup_for_gate(config); }, "serve");
+  if (!gate) return fail(gate.error());
+  if (auto added = add_sandboxes(**gate, sandboxes); !added) return fail(added.error());
+  if (auto opened = (*gate)->open_listeners(); !opened) return fail(opened.error());
+  auto control = ControlSocket::open(**gate, (*gate)->config().state);
+  if (!control) return fail(control.error());
+  (*gate)->start();
+  std::cerr << "egret: ready" << std::endl;
+
+  sigset_t awaited;
+  ::sigemptyset(&awaited);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&awaited, signal);
+  int signal = 0;
+  while (::sigwait(&awaited, &signal) == 0 && signal == SIGHUP) reload(**gate);
+  control->reset();
+  (*gate)->stop();
+  return 0;
+}
+
+}  // namespace egret

@@ -1,0 +1,62 @@
+// The verbs of the command line (DESIGN part 6), each a function from its flags to an exit status.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/server/setup.h"
+
+namespace egret {
+
+struct RunFlags : Flags {
+  std::vector<std::string> writable;  // --rw
+  std::vector<std::string> pass;      // --env
+  std::vector<std::string> command;
+  bool dry_run = false;
+  bool quiet = false;
+};
+int run_verb(const RunFlags& flags);
+
+int serve_verb(const std::optional<std::string>& config);
+
+struct CheckFlags : Flags {
+  std::string method = "GET";
+  std::string url;
+  bool json = false;
+};
+int check_verb(const CheckFlags& flags);
+
+struct EnvFlags : Flags {
+  bool json = false;
+};
+int env_verb(const EnvFlags& flags);
+
+struct CaFlags : Flags {
+  bool rotate = false;
+};
+int ca_init_verb(const CaFlags& flags);
+int ca_show_verb(const CaFlags& flags);
+int ca_bundle_verb(const CaFlags& flags);
+
+struct AuditFlags {
+  std::optional<std::string> config;
+  std::optional<std::string> file;
+  std::optional<std::string> sandbox;
+  std::optional<std::string> since;
+  bool denied = false;
+  bool json = false;
+};
+int audit_verb(const std::string& what, const AuditFlags& flags);  // show, tail, summary, verify
+
+int config_check_verb(const std::optional<std::string>& config);
+int config_show_verb(const Flags& flags);
+int init_config_verb(const std::optional<std::string>& path, bool force);
+
+int status_verb(const std::optional<std::string>& config, bool json);
+int reload_verb(const std::optional<std::string>& config, bool json);
+
+// Says what went wrong and gives the exit code.
+int fail(const Failure& failure);
+
+}  // namespace egret
