@@ -45,6 +45,10 @@ std::string render_rules(std::uint16_t tcp_port, std::uint16_t dns_port) {
   return rules;
 }
 
+std::string describe_rules() {
+  return rules_template;
+}
+
 Result<void, SetupFault> load_rules(const std::string& nft_path, const std::string& rules) {
   auto loaded = run_tool({nft_path, "-f", "-"}, rules);
   if (loaded) return {};

@@ -15,6 +15,9 @@ namespace egret {
 // REQUIRES: both ports non-zero and different.
 std::string render_rules(std::uint16_t tcp_port, std::uint16_t dns_port);
 
+// The same text with the names TCP_PORT and DNS_PORT in place of numbers: for people.
+std::string describe_rules();
+
 // Loads `rules` into the current network namespace with the nft program at `nft_path`, all of it in
 // one transaction or none of it.
 Result<void, SetupFault> load_rules(const std::string& nft_path, const std::string& rules);

@@ -1,5 +1,6 @@
 #include "sandbox-glue/process/bubblewrap.h"
 
+#include <array>
 #include <functional>
 #include <string_view>
 
@@ -12,6 +13,13 @@ namespace {
 
 // Names the descriptor of a document with this content.
 using NameDocument = std::function<std::string(std::string_view path, std::string_view content)>;
+
+// The kernel lets root's uid write these without any capability, in a user namespace too.
+// bubblewrap covers some, but takes a folder that says it is read-only, as /proc/sys does, at its
+// word.
+constexpr std::array kernel_controls{"/proc/sys",  "/proc/sysrq-trigger", "/proc/fs",
+                                     "/proc/acpi", "/proc/scsi",          "/proc/mtrr",
+                                     "/proc/irq",  "/proc/bus",           "/proc/driver"};
 
 class Options {
  public:
@@ -45,6 +53,8 @@ class Options {
          "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
          "--die-with-parent", "--cap-drop", "ALL", "--seccomp", seccomp});
     add({"--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"});
+    for (const char* tree : kernel_controls)
+      add({"--ro-bind-try", tree, tree});
     for (const Mount& mount : plan.mounts)
       add_mount(mount);
     add({"--perms", "0555", "--ro-bind-data", name_document_(launch_path, launch_image()),

@@ -23,7 +23,9 @@ constexpr std::size_t words_bytes_max = 2048;
 constexpr int empty_timeout_ms = 5000;
 
 // The header of Debian 12 for these two has no C linkage.
-int open_pidfd(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+int open_pidfd(pid_t pid) {
+  return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
 
 bool send_signal(const UniqueFd& pidfd, int number) {
   return ::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0) == 0;

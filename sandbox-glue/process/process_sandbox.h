@@ -6,10 +6,14 @@
 // and start the command, relays terminal and signals, and returns the command's exit status.
 // Whatever ends the calling process, kill -9 included, ends everything inside.
 //
-// Threads: start() must be called while the process has a single thread (it forks). run() blocks
-// its thread and may be called from another one; signals meant for the command must be deliverable
-// to that thread, so the others should block SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2,
-// SIGCONT, SIGTSTP, SIGWINCH and SIGCHLD. kill() may be called from any thread while run() blocks.
+// Call start() before secrets are in memory and before limits are raised: until bubblewrap runs,
+// the helper is a copy of the caller, and the command inherits its limits.
+//
+// Threads: call start() while the process has a single thread (it forks). start() blocks SIGINT,
+// SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGTSTP and SIGWINCH in its thread, so that
+// threads started later do not get them: they are the command's now, and run() forwards them. The
+// destructor, in the same thread, unblocks them. That thread must live as long as the sandbox: its
+// end counts as the gate's death. run() blocks; kill() may be called from any thread meanwhile.
 #pragma once
 
 #include <memory>

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <string>
 #include <string_view>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "sandbox-glue/namespace/unique_fd.h"
@@ -21,6 +22,19 @@ Result<void, SetupFault> write_setting(const char* path, std::string_view text) 
   }
   return {};
 }
+
+// A gate that forbids core dumps of itself would find its own /proc files, the maps among them,
+// owned by root. Only until the maps are written.
+class DumpableForNow {
+ public:
+  DumpableForNow() : before_(::prctl(PR_GET_DUMPABLE)) { ::prctl(PR_SET_DUMPABLE, 1); }
+  ~DumpableForNow() { ::prctl(PR_SET_DUMPABLE, before_); }
+  DumpableForNow(const DumpableForNow&) = delete;
+  DumpableForNow& operator=(const DumpableForNow&) = delete;
+
+ private:
+  int before_;
+};
 
 bool setting_is(const char* path, std::string_view value) {
   UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
@@ -61,6 +75,7 @@ std::string user_namespace_remedy(int error) {
 }
 
 Result<void, SetupFault> enter_user_and_network_namespace(uid_t uid, gid_t gid) {
+  const DumpableForNow dumpable;
   if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
     const int error = errno;
     return system_fault("cannot create a user and a network namespace", error,
