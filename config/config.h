@@ -30,9 +30,9 @@ struct ConfigError {
 using ConfigErrors = std::vector<ConfigError>;
 
 struct ListenTcp {
-  std::string address;
-  std::uint16_t port = 0;
-};  // address: IP literal
+  std::string address;     // IP literal, IPv6 without brackets
+  std::uint16_t port = 0;  // 0: any free one
+};
 struct ListenUnix {
   std::string path;
 };

@@ -55,7 +55,8 @@ profiles:
   base:
     rules: [{allow: "*.npmjs.org"}]
 sandboxes:
-  web: {profiles: [acme, strict], rules: [{allow: own.example.com}], secrets: [GITHUB_TOKEN, NPM_TOKEN]}
+  web: {profiles: [acme, strict], rules: [{allow: own.example.com}],
+        secrets: [GITHUB_TOKEN, NPM_TOKEN]}
 )";
 
 Config parse(const std::string& yaml) {
