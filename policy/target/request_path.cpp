@@ -57,7 +57,7 @@ bool is_canonical_escape(std::string_view text) {
   while (inner.starts_with("25"))
     inner.remove_prefix(2);
   const auto twice = hex_pair(inner);
-  return !twice || !is_ambiguous(*twice);
+  return !twice || (!is_ambiguous(*twice) && *twice != ';');
 }
 
 std::string_view without_parameters(std::string_view segment) {
