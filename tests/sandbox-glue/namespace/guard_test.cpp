@@ -1,0 +1,95 @@
+#include "sandbox-glue/namespace/guard.h"
+
+#include <filesystem>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+
+#include "sandbox-glue/namespace/channel.h"
+#include "sandbox-glue/namespace/tool.h"
+#include "sandbox-glue/process/user_namespace.h"
+#include "tests/sandbox-glue/support/gate_process.h"
+
+namespace egret {
+namespace {
+
+// guard_namespace() in a namespace of its own, made by a child that ends with the answer.
+Result<NamespaceSockets, SetupFault> guard_with(const std::string& nft_path) {
+  auto pair = make_channel();
+  REQUIRE(pair.has_value());
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    auto entered = enter_user_and_network_namespace(::geteuid(), ::getegid());
+    if (!entered) {
+      send_fault(pair->theirs, entered.error());
+      ::_exit(1);
+    }
+    auto sockets = guard_namespace(nft_path);
+    if (!sockets) {
+      send_fault(pair->theirs, sockets.error());
+    } else {
+      (void)send_sockets(pair->theirs, *sockets);
+    }
+    ::_exit(0);
+  }
+  pair->theirs.reset();
+  auto answer = receive_sockets(pair->ours);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return answer;
+}
+
+}  // namespace
+
+TEST_CASE("a namespace is guarded when its rules are loaded and hold") {
+  if (!test::sandbox_possible()) return;
+  const auto nft = find_tool("nft", "nftables");
+  REQUIRE(nft.has_value());
+  auto sockets = guard_with(*nft);
+  REQUIRE(sockets.has_value());
+  CHECK(static_cast<bool>(sockets->tcp4));
+}
+
+TEST_CASE("nothing is handed over when the rules are not all there") {
+  if (!test::sandbox_possible()) return;
+  const auto nft = find_tool("nft", "nftables");
+  REQUIRE(nft.has_value());
+  const struct {
+    const char* what;
+    std::string script;
+    const char* says;
+  } cases[] = {
+      {"a tool that does nothing", "exit 0", "do not hold"},
+      {"a tool that fails", "echo no such table >&2; exit 1", "no such table"},
+      {"a tool that is killed", "kill -9 $$", "cannot load"},
+      {"no wall", "/usr/bin/sed '/chain wall/,/^  }/d' | " + *nft + " -f -", "datagrams"},
+      {"no capture", "/usr/bin/sed '/chain capture/,/^  }/d' | " + *nft + " -f -", "not captured"},
+      {"no DNS", "/usr/bin/sed '/dport 53/d' | " + *nft + " -f -", "DNS"},
+      {"no DNS over TCP", "/usr/bin/sed '/tcp dport 53/d' | " + *nft + " -f -", "DNS over TCP"},
+      {"no refusal", "/usr/bin/sed 's/counter reject.*/accept/' | " + *nft + " -f -", "datagrams"},
+      {"IPv4 only",
+       "/usr/bin/sed 's/table inet/table ip/;/ip6/d;s/icmpx type/icmp type/' | " + *nft + " -f -",
+       "IPv6"},
+  };
+  for (const auto& one : cases) {
+    CAPTURE(one.what);
+    const test::Folder folder;
+    const std::string fake = folder.write("nft", "#!/bin/sh\n" + one.script + "\n");
+    std::filesystem::permissions(fake, std::filesystem::perms(0755));
+    auto sockets = guard_with(fake);
+    REQUIRE_FALSE(sockets.has_value());
+    CHECK_MESSAGE(sockets.error().what.find(one.says) != std::string::npos, sockets.error().what);
+    CHECK_FALSE(sockets.error().remedy.empty());
+  }
+}
+
+TEST_CASE("a missing tool is named with its package") {
+  auto tool = find_tool("egret-no-such-tool", "some-package");
+  REQUIRE_FALSE(tool.has_value());
+  CHECK(tool.error().what == "egret-no-such-tool is not installed");
+  CHECK(tool.error().remedy == "apt install some-package");
+}
+
+}  // namespace egret
