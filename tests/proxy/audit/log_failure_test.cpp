@@ -65,7 +65,9 @@ class HangingSystem : public AuditSystem {
     changed_.wait(lock, [this] { return !hang_; });
     hanging_ = false;
     lock.unlock();
-    return AuditSystem::write(fd, data, size);
+    const ssize_t wrote = AuditSystem::write(fd, data, size);
+    lock.lock();  // whoever calls hang() later has seen this call end
+    return wrote;
   }
   void hang(bool on) {
     const std::lock_guard lock(mutex_);
