@@ -270,8 +270,10 @@ TEST_CASE("closing a log whose disk hangs neither hangs nor breaks when the disk
   const int fd = ::open(scratch.file().c_str(), O_RDONLY | O_CLOEXEC);
   CHECK(slot_held(fd, 0));
   system.hang(false);
-  while (slot_held(fd, 0))
-    std::this_thread::yield();  // the writer has left
+  while (slot_held(fd, 0)) {
+    std::this_thread::yield();  // until the writer has left
+  }
+  system.hang(false);
   ::close(fd);
 }
 
