@@ -44,6 +44,7 @@ class TreeBuilder final : public YAML::EventHandler {
   TreeBuilder(std::string_view source, Problems& problems) : source_(source), problems_(problems) {}
 
   std::optional<Node> take() { return std::move(root_); }
+  int documents() const { return documents_; }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (++documents_ != 2) return;
@@ -241,7 +242,9 @@ std::optional<Node> read_document(std::string_view text, Problems& problems) {
   TreeBuilder builder(text, problems);
   try {
     YAML::Parser parser(stream);
-    while (parser.HandleNextDocument(builder)) {
+    // yaml-cpp never gets past a stray `,`: it reports one empty document after the other, for
+    // ever.
+    while (builder.documents() < 2 && parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& fault) {
     report_syntax(fault, text, problems);

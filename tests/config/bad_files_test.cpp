@@ -48,6 +48,7 @@ const BadFile yaml_shapes[] = {
     {"null list item", "version: 1\norigins:\n  ca_files:\n    -\n    # next\n    - a.pem\n", "4:5",
      "has no value"},
     {"second document", "version: 1\n---\nversion: 1\n", "2:1", "second document"},
+    {"a stray comma, which hung", ",\n{listen:\n", "1:1", "second document"},
     {"anchor", "version: 1\nstate: &x /tmp\n", "2:8", "anchor `&x`"},
     {"alias", "version: 1\nstate: &x /a\naudit: {file: *x}\n", "2:8", "anchor"},
     {"merge key", "version: 1\n<<: {workers: 1}\n", "2:1", "merge key"},
