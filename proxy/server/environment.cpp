@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 14> never_passed = {
     "WAYLAND_DISPLAY", "DISPLAY", "XAUTHORITY", "SSL_CERT_DIR", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "SSLKEYLOGFILE"};
 
 constexpr std::array<std::string_view, 12> credential_words = {
-    "TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY", "CREDENTIAL", "AUTH_KEY", "_PAT", "PASSPHRASE"};
+    "TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY", "CREDENTIAL", "AUTH_KEY", "GITHUB_PAT", "PASSPHRASE"};
 
 std::string upper(std::string_view text) {
   std::string out(text);

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "certs/trust.h"
-#include "proxy/io/original_destination.h"
+#include "proxy/io/socket_address.h"
 #include "proxy/secrets/grants.h"
 #include "proxy/server/text_file.h"
 

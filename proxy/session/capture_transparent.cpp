@@ -6,7 +6,7 @@ namespace egret {
 // The original destination gives the port, and where the name map knows the address, the name that
 // the client looked up. The address itself is never dialled (ATTACKS B12).
 Task<void> Connection::run_transparent() {
-  const auto destination = original_destination(stream_.fd());
+  const auto destination = captured_destination(stream_.fd());
   const auto local = local_address(stream_.fd());
   if (!destination || !local || destination->port == listener_->own_port ||
       classify(destination->address) == AddressClass::loopback) {

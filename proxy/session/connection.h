@@ -7,7 +7,7 @@
 #include <string>
 
 #include "proxy/exchange/ingress.h"
-#include "proxy/io/original_destination.h"
+#include "proxy/io/socket_address.h"
 #include "proxy/io/read_buffer.h"
 #include "proxy/io/stream.h"
 #include "proxy/session/audit_scope.h"

@@ -17,7 +17,7 @@
 #include "proxy/io/http1_client.h"
 #include "proxy/io/http1_origin.h"
 #include "proxy/io/origin_pool.h"
-#include "proxy/io/original_destination.h"
+#include "proxy/io/socket_address.h"
 #include "proxy/io/resolver.h"
 #include "proxy/io/tls.h"
 #include "proxy/session/sandbox.h"

@@ -1,4 +1,5 @@
-// Where a redirected connection wanted to go before nftables sent it to us (ATTACKS B12, G12).
+// Addresses of sockets as values: where a redirected connection wanted to go (ATTACKS B12, G12), where
+// a socket is bound, and the addresses of this machine.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@ struct SocketAddress {
   bool operator==(const SocketAddress&) const = default;
 };
 
-// SO_ORIGINAL_DST or IP6T_SO_ORIGINAL_DST; nothing where the connection was not redirected.
-std::optional<SocketAddress> original_destination(int fd);
+// Before the redirection; nothing where there was none.
+std::optional<SocketAddress> captured_destination(int fd);
 std::optional<SocketAddress> local_address(int fd);
 // Of every interface of this machine, for the rule that none of them is an origin (A25).
 std::vector<IpAddress> interface_addresses();

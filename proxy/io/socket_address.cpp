@@ -1,4 +1,4 @@
-#include "proxy/io/original_destination.h"
+#include "proxy/io/socket_address.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
@@ -7,10 +7,10 @@
 
 #include <cstring>
 
+#include "sandbox-glue/namespace/original_destination.h"
+
 namespace egret {
 namespace {
-
-constexpr int so_original_dst = 80;  // linux/netfilter_ipv4.h and netfilter_ipv6/ip6_tables.h
 
 std::optional<SocketAddress> from(const sockaddr_storage& storage) {
   SocketAddress out;
@@ -35,13 +35,9 @@ std::optional<SocketAddress> from(const sockaddr_storage& storage) {
 
 }  // namespace
 
-std::optional<SocketAddress> original_destination(int fd) {
-  for (const int level : {SOL_IP, SOL_IPV6}) {
-    sockaddr_storage storage{};
-    socklen_t bytes = sizeof storage;
-    if (::getsockopt(fd, level, so_original_dst, &storage, &bytes) == 0) return from(storage);
-  }
-  return std::nullopt;
+std::optional<SocketAddress> captured_destination(int fd) {
+  const auto storage = original_destination(fd);
+  return storage ? from(*storage) : std::nullopt;
 }
 
 std::optional<SocketAddress> local_address(int fd) {
