@@ -52,7 +52,7 @@ class AuditLog {
  public:
   using Done = std::function<void(Written)>;
 
-  std::chrono::milliseconds end_wait_max{100};  // an end waits at most so long for others
+  // Opens (0600 where it is new, O_APPEND, O_NOFOLLOW, O_CLOEXEC), takes a free writer slot
   // (several gates may share one file; field `w` is the slot), finds that slot's last record and
   // continues its chain. A torn last line is left and closed with a newline.
   // Nothing is written before the first submit.
