@@ -14,9 +14,9 @@ namespace egret {
 
 struct ClientHello {
   bool has_server_name = false;
-  std::string server_name;          // raw bytes of the one host_name entry; not yet canonical
-  std::vector<std::string> alpn;    // as offered
-  bool has_ech = false;             // encrypted_client_hello (GREASE looks the same)
+  std::string server_name;        // raw bytes of the one host_name entry; not yet canonical
+  std::vector<std::string> alpn;  // as offered
+  bool has_ech = false;           // encrypted_client_hello (GREASE looks the same)
 };
 
 enum class HelloState { incomplete, complete };
@@ -26,6 +26,8 @@ enum class HelloState { incomplete, complete };
 Result<HelloState, WireFault> read_client_hello(std::string_view bytes, ClientHello& out);
 
 // The first byte of a connection says TLS.
-inline bool looks_like_tls(std::string_view bytes) { return !bytes.empty() && bytes[0] == '\x16'; }
+inline bool looks_like_tls(std::string_view bytes) {
+  return !bytes.empty() && bytes[0] == '\x16';
+}
 
 }  // namespace egret

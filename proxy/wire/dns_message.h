@@ -1,5 +1,5 @@
-// The little DNS that a sandbox sees (RFC 1035, RFC 6891): one question in, one answer out. The gate
-// answers A and AAAA itself, every other type with an empty answer; nothing is ever forwarded
+// The little DNS that a sandbox sees (RFC 1035, RFC 6891): one question in, one answer out. The
+// gate answers A and AAAA itself, every other type with an empty answer; nothing is ever forwarded
 // (ATTACKS B06, G04).
 #pragma once
 
@@ -34,10 +34,16 @@ struct DnsQuery {
 // caller answers FORMERR or nothing).
 Result<DnsQuery, WireFault> parse_dns_query(std::string_view message);
 
-enum class DnsCode : std::uint8_t { no_error = 0, format_error = 1, server_failure = 2, name_error = 3, refused = 5 };
+enum class DnsCode : std::uint8_t {
+  no_error = 0,
+  format_error = 1,
+  server_failure = 2,
+  name_error = 3,
+  refused = 5
+};
 // With an address: one answer of the matching type. Without: empty.
-std::string make_dns_answer(const DnsQuery& query, DnsCode code, const std::optional<IpAddress>& address,
-                            std::uint32_t ttl_s);
+std::string make_dns_answer(const DnsQuery& query, DnsCode code,
+                            const std::optional<IpAddress>& address, std::uint32_t ttl_s);
 // For a message that was no query: its id, FORMERR; empty where even the id is missing.
 std::string make_dns_format_error(std::string_view message);
 

@@ -19,7 +19,7 @@ struct Http1Limits {
   std::size_t field_bytes_max = 8 * 1024;
   std::size_t target_bytes_max = 8 * 1024;
   std::size_t trailer_bytes_max = 8 * 1024;
-  std::size_t chunk_extension_bytes_max = 256;    // a chunk
+  std::size_t chunk_extension_bytes_max = 256;         // a chunk
   std::size_t chunk_extensions_bytes_max = 16 * 1024;  // a message
 };
 
@@ -34,8 +34,10 @@ WireFault head_too_large(std::string_view buffer, const Http1Limits& limits);
 // Refuses with 400 (or 431, 414, 501, 505): everything of K1's request table. A method is any token
 // of up to 32 bytes: which ones there are is for policy. Every fault of a response is 502,
 // upstream_framing; non-ASCII octets are left out of its reason phrase.
-Result<void, WireFault> parse_request_head(std::string_view head, const Http1Limits& limits, RequestHead& out);
-Result<void, WireFault> parse_response_head(std::string_view head, const Http1Limits& limits, ResponseHead& out);
+Result<void, WireFault> parse_request_head(std::string_view head, const Http1Limits& limits,
+                                           RequestHead& out);
+Result<void, WireFault> parse_response_head(std::string_view head, const Http1Limits& limits,
+                                            ResponseHead& out);
 
 // From a parsed head; removes content-length and transfer-encoding from its fields: framing is ours
 // from here on. A request without either has no body. Refused: a chunked body on GET, HEAD, DELETE,
@@ -44,7 +46,8 @@ Result<BodyLength, WireFault> take_request_length(RequestHead& head);
 // `request_method` decides HEAD; 1xx, 204 and 304 have none whatever they say (but a nonzero
 // content-length or any transfer-encoding on 1xx/204 is a fault).
 // For HEAD and 304 the content-length field is kept as a plain field.
-Result<BodyLength, WireFault> take_response_length(ResponseHead& head, std::string_view request_method);
+Result<BodyLength, WireFault> take_response_length(ResponseHead& head,
+                                                   std::string_view request_method);
 
 // Whether the connection stays open behind this message, from version and the Connection field.
 bool keeps_alive(Version version, const FieldList& fields);
@@ -56,11 +59,11 @@ class Http1BodyDecoder {
   Http1BodyDecoder(BodyLength length, const Http1Limits& limits);
 
   struct Step {
-    std::size_t consumed = 0;    // bytes of `in` that are done with
-    std::string_view data;       // body data, a view into `in`; may be empty while framing is consumed
+    std::size_t consumed = 0;  // bytes of `in` that are done with
+    std::string_view data;  // body data, a view into `in`; may be empty while framing is consumed
   };
-  // Consumes at most one piece. Call again while `consumed` is not 0 and finished() is false. A fault
-  // names the client's side (400); for an origin's body wrap it in origin_fault(). It stays.
+  // Consumes at most one piece. Call again while `consumed` is not 0 and finished() is false. A
+  // fault names the client's side (400); for an origin's body wrap it in origin_fault(). It stays.
   Result<Step, WireFault> next(std::string_view in);
   bool finished() const { return state_ == State::done; }
   // The peer has ended its stream: fine only for until_close (then finished), else truncated.
@@ -71,16 +74,25 @@ class Http1BodyDecoder {
 
  private:
   enum class State : std::uint8_t {
-    length, until_close, chunk_size, chunk_extension, chunk_size_end, chunk_data, chunk_end,
-    chunk_end_lf, trailer, done, failed,
+    length,
+    until_close,
+    chunk_size,
+    chunk_extension,
+    chunk_size_end,
+    chunk_data,
+    chunk_end,
+    chunk_end_lf,
+    trailer,
+    done,
+    failed,
   };
   State state_ = State::done;
-  std::uint8_t digits_ = 0;        // of the size being read
-  std::uint8_t zeros_ = 0;         // leading ones among them
-  std::uint64_t left_ = 0;         // data octets still to come
+  std::uint8_t digits_ = 0;  // of the size being read
+  std::uint8_t zeros_ = 0;   // leading ones among them
+  std::uint64_t left_ = 0;   // data octets still to come
   std::size_t extensions_bytes_ = 0;
   std::size_t trailer_bytes_ = 0;
-  std::string line_;               // an unfinished extension or trailer line
+  std::string line_;  // an unfinished extension or trailer line
   const char* fault_ = "";
   Http1Limits limits_{};
   FieldList trailers_;
@@ -93,13 +105,15 @@ class Http1BodyDecoder {
   const char* trailer_octet(char c);
 };
 
-// Serialising, always as HTTP/1.1. The caller has removed hop-by-hop fields; these put on the framing.
-// The fields hold no content-length (but on a response without a body, for HEAD and 304), no
-// transfer-encoding, and in a request exactly one host, written where it stands. A field that would
-// break the framing is the caller's error and aborts.
+// Serialising, always as HTTP/1.1. The caller has removed hop-by-hop fields; these put on the
+// framing. The fields hold no content-length (but on a response without a body, for HEAD and 304),
+// no transfer-encoding, and in a request exactly one host, written where it stands. A field that
+// would break the framing is the caller's error and aborts.
 void append_request_head(std::string& out, const RequestHead& head, BodyLength length);
-// `close`: say `connection: close`; always said for until_close. Chunks are for HTTP/1.1 clients only.
-void append_response_head(std::string& out, const ResponseHead& head, BodyLength length, bool close);
+// `close`: say `connection: close`; always said for until_close. Chunks are for HTTP/1.1 clients
+// only.
+void append_response_head(std::string& out, const ResponseHead& head, BodyLength length,
+                          bool close);
 void append_chunk_start(std::string& out, std::size_t data_bytes);  // never called with 0
 void append_chunk_end(std::string& out);
 void append_last_chunk(std::string& out, const FieldList& trailers);

@@ -17,16 +17,16 @@ std::string_view name(Version version);  // `1.0`, `1.1`, `2`
 enum class TargetForm : std::uint8_t { origin, absolute, authority, asterisk };
 
 struct RequestHead {
-  std::string method;      // a token, case kept
-  std::string target;      // as it came, in this form
+  std::string method;  // a token, case kept
+  std::string target;  // as it came, in this form
   TargetForm form = TargetForm::origin;
   Version version = Version::http11;
   FieldList fields;
 };
 
 struct ResponseHead {
-  int status = 0;          // 100-599
-  std::string reason;      // may be empty
+  int status = 0;      // 100-599
+  std::string reason;  // may be empty
   Version version = Version::http11;
   FieldList fields;
 };
@@ -44,7 +44,7 @@ struct BodyLength {
 struct WireFault {
   int status = 400;
   Reason reason = Reason::framing_invalid;
-  const char* what = "";   // constant text, never a byte of the peer's
+  const char* what = "";  // constant text, never a byte of the peer's
 };
 // The same fault, where the peer was the origin: 502, upstream_framing.
 inline WireFault origin_fault(const WireFault& fault) {

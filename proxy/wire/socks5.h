@@ -23,8 +23,14 @@ struct SocksRequest {
 };
 
 enum class SocksReply : std::uint8_t {
-  succeeded = 0, general_failure = 1, not_allowed = 2, network_unreachable = 3, host_unreachable = 4,
-  connection_refused = 5, command_not_supported = 7, address_type_not_supported = 8,
+  succeeded = 0,
+  general_failure = 1,
+  not_allowed = 2,
+  network_unreachable = 3,
+  host_unreachable = 4,
+  connection_refused = 5,
+  command_not_supported = 7,
+  address_type_not_supported = 8,
 };
 
 // A state machine: feed it what arrived, send what it says.
@@ -35,9 +41,10 @@ class Socks5Server {
 
   struct Progress {
     std::size_t consumed = 0;
-    std::string reply;       // bytes to send now; may be empty
-    bool need_check = false; // credentials() are complete: call authenticated(bool) before the next feed
-    bool ready = false;      // request() is complete: decide, then send reply_to_request()
+    std::string reply;  // bytes to send now; may be empty
+    bool need_check =
+        false;  // credentials() are complete: call authenticated(bool) before the next feed
+    bool ready = false;  // request() is complete: decide, then send reply_to_request()
   };
   // Takes whole messages only: keep what was not consumed and give it again with more behind it. No
   // message is longer than 513 bytes. Bytes behind a request stay with the caller. A fault carries
