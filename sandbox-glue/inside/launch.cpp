@@ -1,9 +1,11 @@
-// egret_launch CHANNEL: the last program before the command, inside the finished sandbox.
+// egret_launch CHANNEL: process 1 of the sandbox, and for a moment the command before it is itself.
 //
-// bubblewrap starts it with no capability and the seccomp filter on. It waits for the gate's order,
-// takes the command's descriptors, makes a session and (when asked) a terminal of the sandbox's own
-// /dev/pts, and becomes the command. It uses no more of the C++ library than headers.
-#include <cerrno>
+// bubblewrap starts it with no capability and the seccomp filter on. It makes sure that it dies
+// with bubblewrap, waits for the gate's order and forks. The child takes the command's descriptors,
+// makes a session and (when asked) a terminal of the sandbox's own /dev/pts, and becomes the
+// command. The parent collects what dies, and ends, and everything with it, when the command does.
+// It uses no more of the C++ library than headers.
+#include <errno.h>
 #include <fcntl.h>
 #include <pty.h>
 #include <signal.h>
@@ -11,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "sandbox-glue/process/launch_message.h"
@@ -81,9 +85,8 @@ void send_tag(int channel, char tag, int descriptor) {
   if (sendmsg(channel, &header, MSG_NOSIGNAL) < 0) _exit(status_cannot_launch);
 }
 
-// The slave becomes this session's controlling terminal; the master is close-on-exec and the
-// gate's.
-void open_terminal(int channel, Order& order) {
+// The slave becomes this session's controlling terminal; the master is the gate's.
+int open_terminal(Order& order) {
   const int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
   int locked = 0;
   if (master < 0 || ioctl(master, TIOCSPTLCK, &locked) != 0) {
@@ -99,7 +102,7 @@ void open_terminal(int channel, Order& order) {
   for (int fd = 0; fd < stdio_count; ++fd) {
     if ((order.words.terminal_mask & (1 << fd)) != 0) order.stdio[fd] = slave;
   }
-  send_tag(channel, egret::terminal_tag, master);
+  return master;
 }
 
 // SIGHUP, SIGINT and SIGQUIT stay ignored when the caller ignored them, as under nohup; everything
@@ -145,18 +148,42 @@ char** take_strings(char*& at, std::uint32_t count) {
   fail("cannot run ", argv[0], errno, errno == ENOENT ? status_not_found : status_cannot_launch);
 }
 
+[[noreturn]] void start_command(int channel, Order& order) {
+  setsid();
+  const int master = order.words.terminal_mask != 0 ? open_terminal(order) : -1;
+  for (int fd = 0; fd < stdio_count; ++fd)
+    dup2(order.stdio[fd], fd);
+  send_tag(channel, egret::started_tag, master);
+  char go = 0;  // the gate holds on to this process now, and can send it signals
+  if (recv(channel, &go, 1, 0) != 1) _exit(status_cannot_launch);
+  reset_signals();
+  become_command(order.image);
+}
+
+// Nothing of the command's stays open here, so that its pipes end when it closes them.
+[[noreturn]] void be_init(pid_t command) {
+  close_range(0, ~0U, 0);
+  while (true) {
+    int status = 0;
+    const pid_t died = wait(&status);
+    if (died < 0 && errno == ECHILD) _exit(status_cannot_launch);
+    if (died != command) continue;
+    _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 2) return status_cannot_launch;
   const int channel = atoi(argv[1]);
   fcntl(channel, F_SETFD, FD_CLOEXEC);
+  // The gate checks after this message that bubblewrap still lives; from then on its death is ours.
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return status_cannot_launch;
   send_tag(channel, egret::ready_tag, -1);
   Order order = receive_order(channel);
-  setsid();
-  if (order.words.terminal_mask != 0) open_terminal(channel, order);
-  for (int fd = 0; fd < stdio_count; ++fd)
-    dup2(order.stdio[fd], fd);
-  reset_signals();
-  become_command(order.image);
+  const pid_t command = fork();
+  if (command < 0) fail("cannot fork", "", errno, status_cannot_launch);
+  if (command == 0) start_command(channel, order);
+  be_init(command);
 }

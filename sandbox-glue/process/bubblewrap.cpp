@@ -51,7 +51,7 @@ class Options {
   void add_all(const FilesystemPlan& plan, const HostView& host, const std::string& seccomp) {
     add({"--unshare-user", "--uid", std::to_string(host.uid), "--gid", std::to_string(host.gid),
          "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
-         "--die-with-parent", "--cap-drop", "ALL", "--seccomp", seccomp});
+         "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL", "--seccomp", seccomp});
     add({"--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"});
     for (const char* tree : kernel_controls)
       add({"--ro-bind-try", tree, tree});

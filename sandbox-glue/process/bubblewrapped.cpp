@@ -5,7 +5,6 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
-#include <fstream>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -31,14 +30,6 @@ bool send_signal(const UniqueFd& pidfd, int number) {
   return ::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0) == 0;
 }
 
-pid_t parent_of(pid_t pid) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.rfind("PPid:", 0) == 0) return static_cast<pid_t>(std::stol(line.substr(5)));
-  }
-  return -1;
-}
-
 int exit_status_of(int status) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
@@ -59,7 +50,8 @@ Bubblewrapped::~Bubblewrapped() {
 }
 
 void Bubblewrapped::kill() noexcept {
-  // A process that has been reaped has no pidfd target: this cannot hit a stranger.
+  // A process that has been reaped has no pidfd target: this cannot hit a stranger. Process 1
+  // inside follows by its parent-death signal.
   if (child_pidfd_) send_signal(child_pidfd_, SIGKILL);
 }
 
@@ -101,6 +93,13 @@ SetupFault Bubblewrapped::early_end() const {
   return {"bubblewrap cannot build the sandbox: " + words, user_namespace_remedy(0)};
 }
 
+bool Bubblewrapped::child_lives() const noexcept {
+  pollfd ended{child_pidfd_.get(), POLLIN, 0};
+  return ::poll(&ended, 1, 0) == 0;
+}
+
+// Process 1 has asked the kernel to die with bubblewrap before it says that it is ready, which
+// binds only if bubblewrap was alive then: one that was killed earlier must not get an order.
 Result<void, SetupFault> Bubblewrapped::await_ready() {
   auto received = receive_message(channel_);
   if (!received) return received.error();
@@ -109,12 +108,25 @@ Result<void, SetupFault> Bubblewrapped::await_ready() {
   if (message.bytes.front() != ready_tag || message.sender <= 0) {
     return SetupFault{"the sandbox sent something unexpected", {}};
   }
+  init_pidfd_ = UniqueFd(open_pidfd(message.sender));
+  if (!init_pidfd_) return system_fault("cannot hold on to the sandbox", errno);
+  if (!child_lives()) return early_end();
+  return {};
+}
+
+Result<UniqueFd, SetupFault> Bubblewrapped::await_started() {
+  auto received = receive_message(channel_);
+  if (!received) return received.error();
+  if (!*received || (*received)->bytes.front() != started_tag) {
+    return SetupFault{"the command was ended before it started", {}};
+  }
+  ChannelMessage& message = **received;
   command_ = message.sender;
   command_pidfd_ = UniqueFd(open_pidfd(command_));
   if (!command_pidfd_) return system_fault("cannot hold on to the command", errno);
-  init_pidfd_ = UniqueFd(open_pidfd(parent_of(command_)));
-  if (!init_pidfd_) return system_fault("cannot hold on to the sandbox", errno);
-  return {};
+  if (auto sent = send_message(channel_, {&go_tag, 1}, {}); !sent) return sent.error();
+  if (message.descriptors.empty()) return UniqueFd();
+  return std::move(message.descriptors.front());
 }
 
 Result<UniqueFd, SetupFault> Bubblewrapped::launch(const LaunchOrder& order,
@@ -131,13 +143,7 @@ Result<UniqueFd, SetupFault> Bubblewrapped::launch(const LaunchOrder& order,
   std::memcpy(bytes.data(), &order, sizeof(order));
   auto sent = send_message(channel_, {bytes.data(), bytes.size()}, descriptors);
   if (!sent) return sent.error();
-  if (order.terminal_mask == 0) return UniqueFd();
-  auto received = receive_message(channel_);
-  if (!received) return received.error();
-  if (!*received || (*received)->descriptors.size() != 1) {
-    return SetupFault{"the sandbox could not open a terminal", {}};
-  }
-  return std::move((*received)->descriptors.front());
+  return await_started();
 }
 
 }  // namespace egret

@@ -35,6 +35,8 @@ class Bubblewrapped {
 
  private:
   Result<void, SetupFault> await_ready();
+  Result<UniqueFd, SetupFault> await_started();
+  bool child_lives() const noexcept;
   SetupFault early_end() const;
   void wait_until_empty() noexcept;
 

@@ -159,6 +159,24 @@ TEST_CASE("nothing stays behind when the gate is killed") {
   }
 }
 
+// Regression: bubblewrap killed between making process 1 and binding that to its own life left a
+// command that ran on with nobody holding it.
+TEST_CASE("whenever the gate is killed on the way, nothing stays behind") {
+  if (!sandbox_possible()) return;
+  constexpr int moments = 60;
+  constexpr int step_us = 300;  // over the whole start, which takes about 10 ms
+  for (int moment = 0; moment < moments; ++moment) {
+    const Folder folder;
+    Pipe out = make_pipe();
+    GateProcess gate(request_for(folder, {"sleep", "1000"}), {-1, out.in.get(), -1});
+    out.in.reset();
+    ::usleep(static_cast<useconds_t>(moment * step_us));
+    ::kill(gate.pid(), SIGKILL);
+    gate.wait();
+    CHECK(read_to_end(out.out.get()).empty());
+  }
+}
+
 TEST_CASE("a sandbox that is let go before it ran leaves nothing behind, and gives signals back") {
   if (!sandbox_possible()) return;
   sigset_t before;
@@ -180,27 +198,36 @@ TEST_CASE("a sandbox that is let go before it ran leaves nothing behind, and giv
   CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);  // no child is left
 }
 
-TEST_CASE("kill ends a running command") {
+TEST_CASE("kill ends a sandbox at any moment") {
   if (!sandbox_possible()) return;
   const Folder folder;
-  const pid_t gate = ::fork();
-  REQUIRE(gate >= 0);
-  if (gate == 0) {
-    int status = 70;
-    {
-      auto sandbox = ProcessSandbox::start(request_for(folder, {"sleep", "1000"}));
-      if (!sandbox) ::_exit(77);
-      std::thread killer([&] { sandbox->kill(); });
-      auto ran = sandbox->run();
-      killer.join();
-      // Killed before or after it started: a fault or a status, but no waiting.
-      status = !ran || *ran == 137 ? 0 : 1;
+  for (int moment = 0; moment < 40; ++moment) {
+    Pipe alive = make_pipe();
+    const pid_t gate = ::fork();
+    REQUIRE(gate >= 0);
+    if (gate == 0) {
+      int status = 70;
+      {
+        auto sandbox = ProcessSandbox::start(request_for(folder, {"sleep", "1000"}));
+        if (!sandbox) ::_exit(77);
+        ::dup2(alive.in.get(), STDOUT_FILENO);
+        std::thread killer([&] {
+          ::usleep(static_cast<useconds_t>(moment * 200));
+          sandbox->kill();
+        });
+        auto ran = sandbox->run();
+        killer.join();
+        // Killed before or after it started: a fault or a status, but no waiting.
+        status = !ran || *ran == 137 ? 0 : 1;
+      }
+      ::_exit(status);
     }
-    ::_exit(status);
+    int status = 0;
+    REQUIRE(::waitpid(gate, &status, 0) == gate);
+    CHECK(status == 0);
+    alive.in.reset();
+    CHECK(read_to_end(alive.out.get()).empty());  // does not end while the command lives
   }
-  int status = 0;
-  REQUIRE(::waitpid(gate, &status, 0) == gate);
-  CHECK(status == 0);
 }
 
 TEST_CASE("the plan for people names the commands, the rules and the sockets, and runs nothing") {
