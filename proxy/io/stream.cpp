@@ -178,7 +178,8 @@ Task<StreamError> Stream::write(std::string_view first, std::string_view second)
   if (!first.empty()) {
     if (const StreamError error = co_await write_tls(first); error != StreamError::none) co_return error;
   }
-  co_return second.empty() ? StreamError::none : co_await write_tls(second);
+  if (second.empty()) co_return StreamError::none;
+  co_return co_await write_tls(second);
 }
 
 Task<StreamError> Stream::write_plain(std::string_view first, std::string_view second) {
@@ -257,7 +258,8 @@ Task<Result<void, HandshakeFault>> Stream::handshake(SslPtr ssl, bool as_server)
       ERR_clear_error();
       co_return fault;
     }
-    const StreamError waited = co_await wait(error == SSL_ERROR_WANT_READ ? Wait::read : Wait::write);
+    const Wait what = error == SSL_ERROR_WANT_READ ? Wait::read : Wait::write;
+    const StreamError waited = co_await wait(what);
     if (waited != StreamError::none) {
       HandshakeFault fault;
       fault.error = waited;

@@ -28,7 +28,8 @@ std::optional<Denial> refused_whatever(const Policy& policy, const Host& host, s
 
 Task<void> Connection::run_explicit() {
   stream_.limit(first_bytes_max);
-  if (co_await buffer_.fill(stream_) != StreamError::none) co_return;
+  const StreamError first = co_await buffer_.fill(stream_);
+  if (first != StreamError::none) co_return;
   switch (buffer_.view().front()) {
     case '\x05': co_await run_socks(); break;
     case '\x04': co_await refuse_connection(Reason::protocol_denied, nullptr, {}, "SOCKS4 is not spoken here; use SOCKS5"); break;
@@ -77,7 +78,8 @@ Task<void> Connection::run_proxy_http() {
       co_return;
     }
     const auto client = std::move(std::get<std::unique_ptr<ClientExchange>>(next));
-    if (!co_await identify(*client)) co_return;
+    const bool identified = co_await identify(*client);
+    if (!identified) co_return;
     if (client->head().method == "CONNECT") {
       co_await run_connect(*client);
       co_return;
@@ -150,7 +152,8 @@ Task<void> Connection::run_socks() {
     }
     if (progress->ready) break;
     if (buffer_.empty() || progress->consumed == 0) {
-      if (co_await buffer_.fill(stream_) != StreamError::none) co_return;
+      const StreamError filled = co_await buffer_.fill(stream_);
+      if (filled != StreamError::none) co_return;
     }
   }
   const Target target{Scheme::https, socks.request()->authority.host, *socks.request()->authority.port};

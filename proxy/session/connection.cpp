@@ -76,25 +76,36 @@ Task<void> Connection::run_captured(std::optional<Host> host, std::uint16_t port
       const char first = buffer_.view().front();
       const std::optional<Target> target = host ? std::optional(Target{Scheme::http, *host, port}) : std::nullopt;
       if (first < 'A' || first > 'Z') {  // no HTTP method
-        co_await refuse_connection(Reason::protocol_denied, target ? &*target : nullptr);
+        co_await refuse_unspoken(host, port, Reason::protocol_denied);
         co_return;
       }
       Ingress ingress;
       ingress.kind = transparent() ? Ingress::Kind::transparent_plain : Ingress::Kind::intercepted;
       ingress.port = port;
       if (!transparent()) ingress.settled = target;
-      co_await serve_http(std::move(ingress));
+      co_await serve_http(ingress);
       co_return;
     }
     const StreamError error = co_await buffer_.fill(stream_);
     if (error != StreamError::none) {
-      const std::optional<Target> target = host ? std::optional(Target{Scheme::tcp, *host, port}) : std::nullopt;
-      co_await refuse_connection(error == StreamError::timed_out ? Reason::limit_time : Reason::client_gone,
-                                 target ? &*target : nullptr);
+      co_await refuse_unspoken(host, port, error == StreamError::timed_out ? Reason::limit_time : Reason::client_gone);
       co_return;
     }
   }
   co_await run_tls(host, port, hello);
+}
+
+// A connection that carries no HTTP: where its target is refused anyway, that is what is said.
+Task<void> Connection::refuse_unspoken(const std::optional<Host>& host, std::uint16_t port, Reason otherwise) {
+  if (!host) {
+    co_await refuse_connection(otherwise, nullptr);
+    co_return;
+  }
+  const Target target{Scheme::tcp, *host, port};
+  const SnapshotPtr snapshot = sandbox().snapshot();
+  const auto refused = refuse_early(snapshot->policy, {port == 80 ? Scheme::http : Scheme::https, *host, port});
+  const std::string rule = refused ? refused->rule : std::string();
+  co_await refuse_connection(refused ? refused->reason : otherwise, &target, rule);
 }
 
 Task<void> Connection::run_tls(const std::optional<Host>& host, std::uint16_t port, const ClientHello& hello) {
@@ -129,11 +140,12 @@ Task<void> Connection::run_tls(const std::optional<Host>& host, std::uint16_t po
     co_await refuse_tls(refused->reason, &target);
     co_return;
   }
-  if (!co_await accept_tls(target, refused.has_value())) co_return;
+  const bool accepted = co_await accept_tls(target, refused.has_value());
+  if (!accepted) co_return;
   Ingress ingress;
   ingress.kind = Ingress::Kind::intercepted;
   ingress.settled = target;
-  co_await serve_http(std::move(ingress));
+  co_await serve_http(ingress);
   if (requests_ == 0 && refused) co_await refuse_connection(refused->reason, &target, refused->rule);
 }
 
@@ -167,7 +179,7 @@ Task<bool> Connection::accept_tls(const Target& target, bool refused) {
   co_return true;
 }
 
-Task<void> Connection::serve_http(Ingress ingress) {
+Task<void> Connection::serve_http(const Ingress& ingress) {
   Http1ClientConnection http(stream_, buffer_, worker_.shared().http1, worker_.shared().client_timeouts);
   while (http.reusable()) {
     auto next = co_await http.next();
@@ -192,7 +204,9 @@ Task<void> Connection::answer_malformed(const WireFault& fault) {
   if (sandbox_) {
     AuditScope audit(worker_, *sandbox_, facts_, unread);
     id = audit.id();
-    recorded = co_await audit.deny({}, refusal_of(fault));
+    const Admission none;
+    const Refusal malformed = refusal_of(fault);
+    recorded = co_await audit.deny(none, malformed);
   } else {
     co_await refuse_connection(fault.reason, nullptr);
   }
@@ -236,7 +250,8 @@ Task<void> Connection::linger() {
   std::size_t left = linger_bytes_max;
   while (left > 0) {
     buffer_.consume(buffer_.view().size());
-    if (co_await buffer_.fill(stream_) != StreamError::none) break;
+    const StreamError filled = co_await buffer_.fill(stream_);
+    if (filled != StreamError::none) break;
     left -= std::min(left, buffer_.view().size());
   }
   stream_.close();

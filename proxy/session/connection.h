@@ -51,7 +51,7 @@ class Connection {
   // connection.cpp: what they have in common, once the target's host and port are known
   Task<void> run_captured(std::optional<Host> host, std::uint16_t port);
   Task<void> run_tls(const std::optional<Host>& host, std::uint16_t port, const ClientHello& hello);
-  Task<void> serve_http(Ingress ingress);
+  Task<void> serve_http(const Ingress& ingress);
   Task<bool> accept_tls(const Target& target, bool refused);
   Task<void> linger();
 
@@ -59,6 +59,7 @@ class Connection {
   Task<void> run_tunnel(const Permit& permit);
 
   Task<void> refuse_connection(Reason reason, const Target* target, std::string_view rule = {}, std::string_view detail = {});
+  Task<void> refuse_unspoken(const std::optional<Host>& host, std::uint16_t port, Reason otherwise);
   Task<void> refuse_tls(Reason reason, const Target* target);  // alert 112
   Task<void> answer_malformed(const WireFault& fault);
   Sandbox& sandbox() { return *sandbox_; }

@@ -105,21 +105,26 @@ Task<void> serve_dns_stream(Worker& worker, std::shared_ptr<Sandbox> sandbox, St
         buffer.consume(2 + bytes);
         if (answer.empty()) co_return;
         const char length[2] = {static_cast<char>(answer.size() >> 8), static_cast<char>(answer.size() & 0xff)};
-        if (co_await stream.write({length, 2}, answer) != StreamError::none) co_return;
+        const std::string_view prefix(length, 2);
+        const StreamError written = co_await stream.write(prefix, answer);
+        if (written != StreamError::none) co_return;
         continue;
       }
     }
     stream.limit(tcp_idle_max);
-    if (co_await buffer.fill(stream) != StreamError::none) co_return;
+    const StreamError filled = co_await buffer.fill(stream);
+    if (filled != StreamError::none) co_return;
   }
 }
 
 }  // namespace
 
 Task<void> serve_dns_tcp(Worker& worker, std::shared_ptr<Sandbox> sandbox, int fd) {
-  co_await accept_loop(worker, fd, [&worker, sandbox](StreamSocket socket) {
+  // Named, not written into the co_await: g++ 12 destroys such a temporary twice.
+  OnAccept on_accept = [&worker, sandbox](StreamSocket socket) {
     spawn_on(worker, serve_dns_stream(worker, sandbox, std::move(socket)));
-  });
+  };
+  co_await accept_loop(worker, fd, std::move(on_accept));
 }
 
 }  // namespace egret

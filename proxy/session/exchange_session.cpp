@@ -12,6 +12,11 @@ namespace {
 
 Refusal refuse_with(Reason reason, std::string hint = {}) { return refusal_of(Denial{reason, {}, std::move(hint)}); }
 
+const FieldList& no_trailers() {
+  static const FieldList none;
+  return none;
+}
+
 // A request that may be sent again on a fresh connection when an idle one turned out to be closed
 // (RFC 9110 9.2.2).
 bool may_be_repeated(const RequestHead& head, BodyLength length) {
@@ -54,28 +59,39 @@ Task<void> ExchangeSession::run() {
     co_await refuse(*admission_.refusal);
     co_return;
   }
-  if (!co_await connect()) co_return;
+  const bool connected = co_await connect();
+  if (!connected) co_return;
   co_await relay();
   give_back_connection();
 }
 
-Task<void> ExchangeSession::refuse(Refusal refusal) {
+Task<void> ExchangeSession::refuse(const Refusal& refusal) {
   const bool recorded = co_await audit_.deny(admission_, refusal);
-  if (!recorded) refusal = refuse_with(Reason::audit_unavailable);
-  co_await reply(refusal);
+  if (recorded) {
+    co_await reply(refusal);
+  } else {
+    co_await reply_unrecorded();
+  }
+}
+
+// No record, no request.
+Task<void> ExchangeSession::reply_unrecorded() {
+  const Refusal unavailable = refuse_with(Reason::audit_unavailable);
+  co_await reply(unavailable);
 }
 
 Task<void> ExchangeSession::reply(const Refusal& refusal) {
   const Reply reply = reply_to(refusal, {sandbox_.name(), audit_.id(), admission_.target()});
   const bool head_only = client_.head().method == "HEAD";
   ResponseHead head = reply.head;
-  const StreamError error = co_await client_.send_head(head, {BodyLength::Kind::length, reply.body.size()},
-                                                       head_only ? std::string_view() : std::string_view(reply.body));
-  if (error == StreamError::none) co_await client_.finish({});
+  const BodyLength length{BodyLength::Kind::length, reply.body.size()};
+  const std::string_view body = head_only ? std::string_view() : std::string_view(reply.body);
+  const StreamError error = co_await client_.send_head(head, length, body);
+  if (error == StreamError::none) co_await client_.finish(no_trailers());
 }
 
 // An allowed exchange that cannot be carried out, or not to its end.
-Task<void> ExchangeSession::fail(Refusal refusal) {
+Task<void> ExchangeSession::fail(const Refusal& refusal) {
   audit_.failed(name(refusal.denial.reason));
   if (client_.responded()) {
     client_.abort();
@@ -98,34 +114,38 @@ Task<bool> ExchangeSession::connect() {
   if (!from_pool_) {
     auto located = co_await worker_.dialer().locate(*admission_.permit, snapshot_->addresses);
     if (!located) {
-      const Reason reason = located.error().denial.reason;
-      if (reason == Reason::addr_forbidden) {
-        co_await refuse(located.error());
+      const Refusal refusal = located.error();
+      if (refusal.denial.reason == Reason::addr_forbidden) {
+        co_await refuse(refusal);
         co_return false;
       }
-      if (!co_await audit_.allow(admission_, {})) {
-        co_await reply(refuse_with(Reason::audit_unavailable));
-        co_return false;
+      const bool recorded = co_await audit_.allow(admission_, std::string_view());
+      if (recorded) {
+        co_await fail(refusal);
+      } else {
+        co_await reply_unrecorded();
       }
-      co_await fail(located.error());
       co_return false;
     }
     addresses = std::move(*located);
     if (leads_back(worker_.shared().own_listeners, addresses)) {
-      co_await refuse(refuse_with(Reason::loop));
+      const Refusal loop = refuse_with(Reason::loop);
+      co_await refuse(loop);
       co_return false;
     }
   }
   const std::string address = from_pool_ ? origin_->address() : addresses.front().address().text();
-  if (!co_await audit_.allow(admission_, address)) {
-    co_await reply(refuse_with(Reason::audit_unavailable));
+  const bool recorded = co_await audit_.allow(admission_, address);
+  if (!recorded) {
+    co_await reply_unrecorded();
     co_return false;
   }
   if (!from_pool_) {
     auto connected = co_await worker_.dialer().connect(*admission_.permit, addresses,
                                                        worker_.shared().origin_tls.get().get(), key);
     if (!connected) {
-      co_await fail(connected.error());
+      const Refusal refusal = connected.error();
+      co_await fail(refusal);
       co_return false;
     }
     origin_ = std::make_unique<Http1OriginConnection>(std::move(*connected), worker_.shared().http1,
@@ -145,7 +165,7 @@ Task<bool> ExchangeSession::send_request_head(BodyLength length) {
   RequestHead head = head_for_origin(admission_, client_.head());
   inject_secrets(snapshot_->grants, admission_.secrets, head);
   origin_->begin(head.method);
-  const StreamError error = co_await origin_->send_head(head, length, {});
+  const StreamError error = co_await origin_->send_head(head, length, std::string_view());
   head.fields.wipe();
   wipe(head.target);
   co_return error == StreamError::none;
@@ -165,12 +185,16 @@ Task<void> ExchangeSession::relay() {
     co_await (upload(length, guard) && download());
     client_.resume();
   }
-  if (refusal_) co_await fail(*refusal_);
+  if (refusal_) {
+    const Refusal refusal = *refusal_;
+    co_await fail(refusal);
+  }
 }
 
 Task<void> ExchangeSession::upload(BodyLength, BodyGuard& guard) {
   if (admission_.expects_continue) {
-    if (co_await client_.send_continue() != StreamError::none) {
+    const StreamError continued = co_await client_.send_continue();
+    if (continued != StreamError::none) {
       refusal_ = refuse_with(Reason::client_gone);
       origin_->abort();
       co_return;
@@ -198,10 +222,12 @@ Task<void> ExchangeSession::upload(BodyLength, BodyGuard& guard) {
       co_return;
     }
     audit_.end().bytes_up += piece->data.size();
-    if (co_await origin_->send_body(out) != StreamError::none) co_return;  // its answer tells
+    const StreamError sent = co_await origin_->send_body(out);
+    if (sent != StreamError::none) co_return;  // its answer tells
     if (piece->end) break;
   }
-  if (co_await origin_->finish_request() == StreamError::none) upload_done_ = true;
+  const StreamError finished = co_await origin_->finish_request();
+  upload_done_ = finished == StreamError::none;
 }
 
 void ExchangeSession::response_broke(const BodyFault& fault) {
@@ -238,7 +264,7 @@ Task<std::optional<ResponseHead>> ExchangeSession::read_response_head() {
         }
         origin_ = std::make_unique<Http1OriginConnection>(std::move(*fresh), worker_.shared().http1,
                                                           worker_.shared().origin_timeouts);
-        co_await send_request_head({});
+        co_await send_request_head(BodyLength());
         co_await origin_->finish_request();
         continue;
       }
@@ -249,7 +275,8 @@ Task<std::optional<ResponseHead>> ExchangeSession::read_response_head() {
     if (head->status == 100) continue;  // we have answered the expectation ourselves
     std::uint64_t& redactions = audit_.end().redactions;
     if (!clean_response(*head, needles_for_response(*snapshot_, admission_.addressed->target.host), redactions)) continue;
-    if (co_await client_.send_interim(*head) != StreamError::none) {
+    const StreamError sent = co_await client_.send_interim(*head);
+    if (sent != StreamError::none) {
       refusal_ = refuse_with(Reason::client_gone);
       co_return std::nullopt;
     }
@@ -264,7 +291,7 @@ Task<void> ExchangeSession::download() {
     if (head->status == 101) {
       co_await relay_websocket(*head);
     } else {
-      co_await relay_body(std::move(*head));
+      co_await relay_body(*head);
     }
   }
   response_done_ = true;
@@ -275,7 +302,7 @@ Task<void> ExchangeSession::download() {
   }
 }
 
-Task<void> ExchangeSession::relay_body(ResponseHead head) {
+Task<void> ExchangeSession::relay_body(ResponseHead& head) {
   ResponseRecord& record = audit_.end();
   const std::shared_ptr<const Needles>& needles = needles_for_response(*snapshot_, admission_.addressed->target.host);
   const auto cleaned = clean_response(head, needles, record.redactions);
@@ -313,16 +340,21 @@ Task<void> ExchangeSession::relay_body(ResponseHead head) {
       data = out;
     }
     record.bytes_down += piece.data.size();
-    const StreamError error = head_sent ? co_await client_.send_body(data) : co_await client_.send_head(head, length, data);
-    head_sent = true;
+    StreamError error = StreamError::none;
+    if (head_sent) {
+      error = co_await client_.send_body(data);
+    } else {
+      error = co_await client_.send_head(head, length, data);
+      head_sent = true;
+    }
     if (error != StreamError::none) {
       refusal_ = refuse_with(Reason::client_gone);
       co_return;
     }
     if (piece.end) break;
   }
-  static const FieldList no_trailers;
-  if (co_await client_.finish(no_trailers) != StreamError::none) refusal_ = refuse_with(Reason::client_gone);
+  const StreamError finished = co_await client_.finish(no_trailers());
+  if (finished != StreamError::none) refusal_ = refuse_with(Reason::client_gone);
 }
 
 Task<void> ExchangeSession::relay_websocket(const ResponseHead& head) {
@@ -335,7 +367,8 @@ Task<void> ExchangeSession::relay_websocket(const ResponseHead& head) {
   if (!clean_response(cleaned, needles_for_response(*snapshot_, admission_.addressed->target.host), redactions)) co_return;
   cleaned.fields.add("connection", "Upgrade");
   cleaned.fields.add("upgrade", "websocket");
-  if (co_await client_.send_head(cleaned, {}, {}) != StreamError::none) {
+  const StreamError sent = co_await client_.send_head(cleaned, BodyLength(), std::string_view());
+  if (sent != StreamError::none) {
     refusal_ = refuse_with(Reason::client_gone);
     co_return;
   }

@@ -26,16 +26,17 @@ class ExchangeSession final : public LongLived {
  private:
   void policy_changed() override;
 
-  Task<void> refuse(Refusal refusal);
+  Task<void> refuse(const Refusal& refusal);
+  Task<void> reply_unrecorded();
   Task<void> reply(const Refusal& refusal);
-  Task<void> fail(Refusal refusal);
+  Task<void> fail(const Refusal& refusal);
   Task<bool> connect();
   Task<void> relay();
   Task<void> upload(BodyLength length, BodyGuard& guard);
   Task<void> download();
   Task<std::optional<ResponseHead>> read_response_head();
   Task<bool> send_request_head(BodyLength length);
-  Task<void> relay_body(ResponseHead head);
+  Task<void> relay_body(ResponseHead& head);
   Task<void> relay_websocket(const ResponseHead& head);
   void response_broke(const BodyFault& fault);
   void give_back_connection();

@@ -50,7 +50,8 @@ class Tunnel final : public LongLived {
         const auto name = Host::parse(hello.server_name);
         co_return name && *name == permit_.target().host;
       }
-      if (co_await client_buffer_.fill(client_) != StreamError::none) co_return false;
+      const StreamError filled = co_await client_buffer_.fill(client_);
+      if (filled != StreamError::none) co_return false;
     }
     co_return true;
   }
@@ -67,12 +68,16 @@ class Tunnel final : public LongLived {
         }
         if (read != StreamError::none) break;
       }
-      if (std::exchange(first, false) && !co_await check_hello()) {
-        end_with(Reason::sni_mismatch);
-        co_return;
+      if (std::exchange(first, false)) {
+        const bool named_right = co_await check_hello();
+        if (!named_right) {
+          end_with(Reason::sni_mismatch);
+          co_return;
+        }
       }
       to.limit(idle_max);
-      if (co_await to.write(buffer.view()) != StreamError::none) break;
+      const StreamError written = co_await to.write(buffer.view());
+      if (written != StreamError::none) break;
       bytes += buffer.view().size();
       buffer.consume(buffer.view().size());
     }
@@ -113,7 +118,8 @@ Task<void> Connection::run_tunnel(const Permit& permit) {
   record.address = address;
   std::string body;
   render(record, body);
-  if (!co_await worker_.record(std::move(body))) co_return;
+  const bool recorded = co_await worker_.record(std::move(body));
+  if (!recorded) co_return;
   record.end = true;
   auto origin = co_await worker_.dialer().connect(permit, *located, nullptr, {});
   std::string error;

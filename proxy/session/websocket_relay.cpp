@@ -46,7 +46,8 @@ Task<void> WebSocketRelay::pump(Stream& from, ReadBuffer& buffer, Stream& to, We
     bytes += buffer.view().size();
     out.clear();
     redactor.push(buffer.view(), out);
-    if (co_await to.write(out) != StreamError::none) break;
+    const StreamError written = co_await to.write(out);
+    if (written != StreamError::none) break;
     buffer.consume(buffer.view().size());
   }
   end_.redactions += redactor.replaced();
