@@ -37,7 +37,7 @@ class Http1ClientExchange final : public ClientExchange {
     responded_ = true;
     response_ = length;
     const bool unread = !body_.finished();
-    close_ = unread || !keeps_alive(head_.version, head_.fields) || length.kind == BodyLength::Kind::until_close;
+    close_ = unread || head_.version == Version::http10 || !keeps_alive(head_.version, head_.fields) || length.kind == BodyLength::Kind::until_close;
     std::string out;
     append_response_head(out, head, length, close_ && head.status != 101);
     stream().limit(connection_.timeouts_.body);
@@ -101,7 +101,7 @@ Task<Http1ClientConnection::Next> Http1ClientConnection::next() {
       stream_.limit(timeouts_.head);  // for the whole head, not for each read
     }
     if (buffer_.view().size() > limits_.head_bytes_max) {
-      co_return WireFault{431, Reason::limit_head_bytes, "the request head is too large"};
+      co_return head_too_large(buffer_.view(), limits_);
     }
     const StreamError error = co_await buffer_.fill(stream_);
     if (error == StreamError::timed_out && begun) {

@@ -19,9 +19,9 @@ void add_config(CLI::App& app, std::optional<std::string>& config) {
 void add_policy(CLI::App& app, Flags& flags) {
   add_config(app, flags.config);
   app.add_option("--sandbox", flags.sandbox, "the sandbox whose policy applies (default: default)");
-  app.add_option("--profile", flags.profiles, "add a profile: strict, anthropic, github-read, npm, ... (egret config show lists them)");
-  app.add_option("--allow", flags.allow, "add a host, e.g. api.example.com or '*.example.com' or host:8443");
-  app.add_option("--secret", flags.secrets, "add a secret of the file, or a well-known one such as GITHUB_TOKEN");
+  app.add_option("--profile", flags.profiles, "add a profile: strict, anthropic, github-read, npm, ... (egret config show lists them)")->allow_extra_args(false);
+  app.add_option("--allow", flags.allow, "add a host, e.g. api.example.com or '*.example.com' or host:8443")->allow_extra_args(false);
+  app.add_option("--secret", flags.secrets, "add a secret of the file, or a well-known one such as GITHUB_TOKEN")->allow_extra_args(false);
 }
 
 struct CommandLine {
@@ -50,8 +50,8 @@ struct CommandLine {
                        "egret run --profile github-read -- git clone https://github.com/owner/repo\n"
                        "  GITHUB_TOKEN=... egret run --profile anthropic --secret ANTHROPIC_API_KEY -- claude");
     add_policy(*v, run);
-    v->add_option("--rw", run.writable, "a path that the command may write to (the current directory always is)");
-    v->add_option("--env", run.pass, "pass this variable although it looks like a credential");
+    v->add_option("--rw", run.writable, "a path that the command may write to (the current directory always is)")->allow_extra_args(false);
+    v->add_option("--env", run.pass, "pass this variable although it looks like a credential")->allow_extra_args(false);
     v->add_flag("--dry-run", run.dry_run, "print what would be set up, and do nothing");
     v->add_flag("--quiet", run.quiet, "no summary line");
     v->add_option("command", run.command, "-- COMMAND...")->required();

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <future>
+#include <iostream>
 #include <set>
 #include <utility>
 
@@ -112,6 +113,10 @@ void Gate::attach(const std::string& name, NamespaceSockets sockets) {
 
 void Gate::start() {
   record("start", {}, mode_ + (config_.file.empty() ? "" : " " + config_.file));
+  for (const std::string& setting : dangerous_settings(config_)) {
+    std::cerr << "egret: take note: " << setting << "\n";
+    record("dangerous_setting", {}, setting);
+  }
   for (auto& worker : workers_) threads_.emplace_back([&worker] { worker->run(); });
   running_ = true;
 }

@@ -60,7 +60,8 @@ std::string answer_dns(Worker& worker, Sandbox& sandbox, std::string_view messag
   }
   const bool wants_a = query->type == static_cast<std::uint16_t>(DnsType::a);
   const bool wants_aaaa = query->type == static_cast<std::uint16_t>(DnsType::aaaa);
-  const auto entry = sandbox.names().address_for(*query->host);
+  // A name that cannot be recorded is not answered.
+  const auto entry = worker.audit().counters().failing ? std::nullopt : sandbox.names().address_for(*query->host);
   if (!entry) return make_dns_answer(*query, DnsCode::server_failure, std::nullopt, ttl_s);
   std::optional<IpAddress> answer;
   if (wants_a) answer = entry->v4;

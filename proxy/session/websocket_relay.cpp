@@ -13,8 +13,8 @@ constexpr std::chrono::minutes idle_max{60};
 
 Task<WebSocketEnd> WebSocketRelay::run() {
   using namespace asio::experimental::awaitable_operators;
-  WebSocketFrames up(WebSocketSide::client, true);
-  WebSocketFrames down(WebSocketSide::server, true);
+  WebSocketFrames up(WebSocketSide::client, deflate_);
+  WebSocketFrames down(WebSocketSide::server, deflate_);
   co_await (pump(client_, client_buffer_, origin_, up, end_.bytes_up) &&
             pump(origin_, origin_buffer_, client_, down, end_.bytes_down));
   end_.frames_up = up.frames();

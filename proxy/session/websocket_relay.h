@@ -22,9 +22,9 @@ struct WebSocketEnd {
 class WebSocketRelay {
  public:
   WebSocketRelay(Stream& client, ReadBuffer& client_buffer, Stream& origin, ReadBuffer& origin_buffer,
-                 const SandboxSnapshot& snapshot)
+                 const SandboxSnapshot& snapshot, bool deflate_agreed)
       : client_(client), client_buffer_(client_buffer), origin_(origin), origin_buffer_(origin_buffer),
-        snapshot_(snapshot) {}
+        snapshot_(snapshot), deflate_(deflate_agreed) {}
 
   Task<WebSocketEnd> run();
 
@@ -35,6 +35,7 @@ class WebSocketRelay {
   Stream& origin_;
   ReadBuffer& origin_buffer_;
   const SandboxSnapshot& snapshot_;
+  bool deflate_;
   WebSocketEnd end_;
 };
 
