@@ -103,6 +103,7 @@ Admission admit(const SandboxSnapshot& snapshot, const Ingress& ingress, const R
   Admission admission;
   auto addressed = address_request(ingress, head);
   if (!addressed) {
+    admission.settled = ingress.settled;
     refuse(admission, addressed.error());
     return admission;
   }

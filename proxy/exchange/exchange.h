@@ -27,7 +27,12 @@ struct Admission {
   bool websocket = false;          // a checked upgrade request
   bool expects_continue = false;
 
-  const Target* target() const { return addressed ? &addressed->target : nullptr; }
+  std::optional<Target> settled;   // the connection's, for a request that does not name it
+
+  const Target* target() const {
+    if (addressed) return &addressed->target;
+    return settled ? &*settled : nullptr;
+  }
 };
 
 // The decision about one request, the same for every way in.

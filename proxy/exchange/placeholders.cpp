@@ -20,9 +20,17 @@ struct Spot {
   std::string_view name;  // field or query parameter
 };
 
+bool names_header(const Grant& grant, std::string_view name) {
+  return std::any_of(grant.places.begin(), grant.places.end(),
+                     [&](const Place& place) { return place.kind == PlaceKind::header && place.name == name; });
+}
+
 bool allowed_at(const Grant& grant, const Spot& spot) {
   switch (spot.kind) {
-    case Spot::Kind::field: return grant.allows_header(spot.name);
+    case Spot::Kind::field:
+      // A cookie may be stored and read back: only a grant that names it opens it.
+      if (spot.name == "cookie") return names_header(grant, spot.name);
+      return grant.allows_header(spot.name);
     case Spot::Kind::query: return grant.allows_query(spot.name);
     case Spot::Kind::path: return grant.has(PlaceKind::path);
   }
@@ -273,7 +281,9 @@ Result<SecretPlan, SecretRefusal> plan_secrets(const GrantTable& grants, const A
   if (refusal) return *refusal;
   if (auto strange = check_foreign(grants, addressed, head)) return *strange;
   SecretPlan plan = planner.take();
-  plan.drops_cookies = grants.refuses_foreign(addressed.target.host);
+  const bool cookie_planned = std::any_of(plan.uses.begin(), plan.uses.end(),
+                                          [](const PlannedUse& use) { return use.in == "header:cookie"; });
+  plan.drops_cookies = !cookie_planned && grants.refuses_foreign(addressed.target.host);
   return plan;
 }
 

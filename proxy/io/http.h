@@ -43,6 +43,8 @@ class ClientExchange {
   // Ends a read that is being awaited, e.g. because the response is already complete.
   virtual void stop_reading() = 0;
   virtual void resume() = 0;
+  // The connection ends behind this response.
+  virtual void close_after_response() = 0;
   // What was begun cannot be completed: the client must not take it for whole.
   virtual void abort() = 0;
   // A head has been sent; no reply of our own is possible any more.

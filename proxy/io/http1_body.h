@@ -16,8 +16,9 @@ class Http1BodyReader {
   Http1BodyReader(Stream& stream, ReadBuffer& buffer) : stream_(stream), buffer_(buffer) {}
 
   void begin(BodyLength length, const Http1Limits& limits) {
+    release();
+    truncated_ = false;
     decoder_ = Http1BodyDecoder(length, limits);
-    taken_ = 0;
   }
   // The piece handed out before is done with.
   void release() { buffer_.consume(std::exchange(taken_, 0)); }
@@ -25,6 +26,8 @@ class Http1BodyReader {
 
   bool finished() const { return decoder_.finished(); }
   const FieldList& trailers() const { return decoder_.trailers(); }
+  // A body that ends with the connection may have been cut: TLS did not say that it was whole.
+  bool maybe_truncated() const { return truncated_; }
   // Nothing but the last piece is in the buffer.
   bool nothing_behind() const { return buffer_.view().size() == taken_; }
 
@@ -33,6 +36,7 @@ class Http1BodyReader {
   ReadBuffer& buffer_;
   Http1BodyDecoder decoder_;
   std::size_t taken_ = 0;
+  bool truncated_ = false;
 };
 
 }  // namespace egret

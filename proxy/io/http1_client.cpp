@@ -18,6 +18,7 @@ class Http1ClientExchange final : public ClientExchange {
   BodyLength request_length() const override { return length_; }
   bool responded() const override { return responded_; }
   bool takes_chunks() const override { return head_.version == Version::http11; }
+  void close_after_response() override { close_ = true; }
   void abort() override { stream().close(); }
   void stop_reading() override { stream().interrupt(); }
   void resume() override { stream().resume(); }
@@ -37,7 +38,7 @@ class Http1ClientExchange final : public ClientExchange {
     responded_ = true;
     response_ = length;
     const bool unread = !body_.finished();
-    close_ = unread || head_.version == Version::http10 || !keeps_alive(head_.version, head_.fields) || length.kind == BodyLength::Kind::until_close;
+    close_ = close_ || unread || head_.version == Version::http10 || !keeps_alive(head_.version, head_.fields) || length.kind == BodyLength::Kind::until_close;
     std::string out;
     append_response_head(out, head, length, close_ && head.status != 101);
     stream().limit(connection_.timeouts_.body);

@@ -40,11 +40,16 @@ class Http1OriginConnection final : public OriginExchange {
   bool reusable() const;
   // On an idle connection: nothing has arrived since, the origin has not closed it, it is not too old.
   bool still_good() const { return origin_.stream->quiet(); }
+  bool maybe_truncated() const { return body_.maybe_truncated(); }
   // Bytes of a response have been seen in this exchange.
   bool answered() const { return answered_; }
   // Body bytes are at hand without waiting.
   bool body_at_hand() const override { return !buffer_.empty(); }
-  void rest() { origin_.stream->limit(timeouts_.pooled); buffer_.release_if_empty(); }
+  void rest() {
+    body_.release();
+    buffer_.release_if_empty();
+    origin_.stream->limit(timeouts_.pooled);
+  }
 
   const std::string& address() const { return origin_.address; }
   Stream& stream() { return *origin_.stream; }

@@ -83,6 +83,9 @@ Task<void> ExchangeSession::reply_unrecorded() {
 Task<void> ExchangeSession::reply(const Refusal& refusal) {
   const Reply reply = reply_to(refusal, {sandbox_.name(), audit_.id(), admission_.target()});
   const bool head_only = client_.head().method == "HEAD";
+  // Behind a request that was malformed or misdirected nothing can be trusted to be one.
+  const bool policy_said_no = refusal.status == 403 || refusal.status == 405 || refusal.status == 429;
+  if (refusal.status < 500 && !policy_said_no) client_.close_after_response();
   ResponseHead head = reply.head;
   const BodyLength length{BodyLength::Kind::length, reply.body.size()};
   const std::string_view body = head_only ? std::string_view() : std::string_view(reply.body);
@@ -353,6 +356,7 @@ Task<void> ExchangeSession::relay_body(ResponseHead& head) {
     }
     if (piece.end) break;
   }
+  if (origin_->maybe_truncated()) audit_.failed(name(StreamError::truncated));
   const StreamError finished = co_await client_.finish(no_trailers());
   if (finished != StreamError::none) refusal_ = refuse_with(Reason::client_gone);
 }
