@@ -1,7 +1,7 @@
 // egret_launch CHANNEL: process 1 of the sandbox, and for a moment the command before it is itself.
 //
-// bubblewrap starts it with no capability and the seccomp filter on. It makes sure that it dies
-// with bubblewrap, waits for the gate's order and forks. The child takes the command's descriptors,
+// bubblewrap starts it with no capability and the seccomp filter on. It waits for the gate's
+// order and forks. The child takes the command's descriptors,
 // makes a session and (when asked) a terminal of the sandbox's own /dev/pts, and becomes the
 // command. The parent collects what dies, and ends, and everything with it, when the command does.
 // It uses no more of the C++ library than headers.
@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -178,8 +177,6 @@ int main(int argc, char** argv) {
   if (argc != 2) return status_cannot_launch;
   const int channel = atoi(argv[1]);
   fcntl(channel, F_SETFD, FD_CLOEXEC);
-  // The gate checks after this message that bubblewrap still lives; from then on its death is ours.
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return status_cannot_launch;
   send_tag(channel, egret::ready_tag, -1);
   Order order = receive_order(channel);
   const pid_t command = fork();

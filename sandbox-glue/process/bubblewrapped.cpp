@@ -5,8 +5,6 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,7 +17,6 @@ namespace egret {
 namespace {
 
 constexpr std::size_t words_bytes_max = 2048;
-constexpr int empty_timeout_ms = 5000;
 
 // The header of Debian 12 for these two has no C linkage.
 int open_pidfd(pid_t pid) {
@@ -60,20 +57,7 @@ int Bubblewrapped::reap() {
   while (::waitpid(child_, &status, 0) < 0 && errno == EINTR) {
   }
   reaped_ = true;
-  wait_until_empty();
   return exit_status_of(status);
-}
-
-// The kernel empties a pid namespace when its process 1 dies, which bubblewrap's death brings
-// about. Before the launch there is no handle on it, but it holds the channel's other end.
-void Bubblewrapped::wait_until_empty() noexcept {
-  ::shutdown(channel_.get(), SHUT_WR);
-  pollfd wait{init_pidfd_ ? init_pidfd_.get() : channel_.get(), POLLIN, 0};
-  std::array<char, 256> unread;
-  while (::poll(&wait, 1, empty_timeout_ms) > 0) {
-    if (init_pidfd_) return;
-    if (::recv(channel_.get(), unread.data(), unread.size(), MSG_DONTWAIT) <= 0) return;
-  }
 }
 
 void Bubblewrapped::signal(int number, Audience audience) noexcept {
@@ -93,24 +77,13 @@ SetupFault Bubblewrapped::early_end() const {
   return {"bubblewrap cannot build the sandbox: " + words, user_namespace_remedy(0)};
 }
 
-bool Bubblewrapped::child_lives() const noexcept {
-  pollfd ended{child_pidfd_.get(), POLLIN, 0};
-  return ::poll(&ended, 1, 0) == 0;
-}
-
-// Process 1 has asked the kernel to die with bubblewrap before it says that it is ready, which
-// binds only if bubblewrap was alive then: one that was killed earlier must not get an order.
 Result<void, SetupFault> Bubblewrapped::await_ready() {
   auto received = receive_message(channel_);
   if (!received) return received.error();
   if (!*received) return early_end();
-  const ChannelMessage& message = **received;
-  if (message.bytes.front() != ready_tag || message.sender <= 0) {
+  if ((*received)->bytes.front() != ready_tag) {
     return SetupFault{"the sandbox sent something unexpected", {}};
   }
-  init_pidfd_ = UniqueFd(open_pidfd(message.sender));
-  if (!init_pidfd_) return system_fault("cannot hold on to the sandbox", errno);
-  if (!child_lives()) return early_end();
   return {};
 }
 

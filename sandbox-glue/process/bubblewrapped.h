@@ -1,4 +1,7 @@
-// The running sandbox as the gate holds it: bubblewrap as our child, its init, the command.
+// The running sandbox as the gate holds it: bubblewrap as our child, and the command.
+//
+// The child is process 1 of a process namespace that holds everything of the sandbox. The kernel
+// ends all of it before the child's own end shows, so one descriptor and one wait are enough.
 #pragma once
 
 #include <string>
@@ -18,7 +21,7 @@ class Bubblewrapped {
  public:
   // Takes over a forked child; `words` is the memory file that holds what it says on stderr.
   Bubblewrapped(pid_t child, UniqueFd channel, UniqueFd words);
-  ~Bubblewrapped();  // kills, reaps, and waits until everything inside is gone
+  ~Bubblewrapped();  // kills and reaps
   Bubblewrapped(const Bubblewrapped&) = delete;
   Bubblewrapped& operator=(const Bubblewrapped&) = delete;
 
@@ -28,7 +31,7 @@ class Bubblewrapped {
   Result<UniqueFd, SetupFault> launch(const LaunchOrder& order, const UniqueFd& image);
 
   int exit_descriptor() const { return child_pidfd_.get(); }  // readable when all is over
-  int reap();  // blocks; the command's exit status, 128+N when signal N killed it
+  int reap();  // blocks until all is gone; the command's exit status, 128+N when signal N killed it
 
   void signal(int number, Audience audience) noexcept;
   void kill() noexcept;  // from any thread
@@ -36,9 +39,7 @@ class Bubblewrapped {
  private:
   Result<void, SetupFault> await_ready();
   Result<UniqueFd, SetupFault> await_started();
-  bool child_lives() const noexcept;
   SetupFault early_end() const;
-  void wait_until_empty() noexcept;
 
   pid_t child_;
   UniqueFd child_pidfd_;
@@ -46,7 +47,6 @@ class Bubblewrapped {
   UniqueFd words_;
   pid_t command_ = -1;
   UniqueFd command_pidfd_;
-  UniqueFd init_pidfd_;  // process 1 inside: gone only when everything inside is
   bool reaped_ = false;
 };
 

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -14,10 +15,13 @@
 namespace egret {
 namespace {
 
-// Linux forgets the wish when credentials change, so it is said again after entering the namespace.
-void die_with_gate(pid_t gate) {
+// The wish binds only if the gate is alive now. It has no process id in this namespace to ask for,
+// but it holds the other end of the channel, and nobody else does once ours is closed.
+void die_with_gate(ChannelPair& channel) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != gate) ::_exit(1);
+  channel.ours.reset();
+  pollfd gate{channel.theirs.get(), POLLIN, 0};
+  if (::poll(&gate, 1, 0) != 0) ::_exit(1);
 }
 
 // A session of its own keeps a terminal's signals away from bubblewrap: the gate forwards those
@@ -38,10 +42,7 @@ void reset_signals() {
 }
 
 Result<NamespaceSockets, SetupFault> make_namespace(const Entrance& entrance) {
-  if (auto entered = enter_user_and_network_namespace(entrance.uid, entrance.gid); !entered) {
-    return entered.error();
-  }
-  die_with_gate(entrance.gate);
+  if (auto mapped = map_ids(entrance.uid, entrance.gid); !mapped) return mapped.error();
   auto sockets = guard_namespace(entrance.nft_path);
   if (sockets) return sockets;
   SetupFault fault = sockets.error();
@@ -73,7 +74,7 @@ void keep_across_exec(int fd) {
 }  // namespace
 
 void enter_sandbox(const Entrance& entrance) {
-  die_with_gate(entrance.gate);
+  die_with_gate(entrance.channel);
   detach_from_terminal(entrance.words);
   reset_signals();
   auto sockets = make_namespace(entrance);

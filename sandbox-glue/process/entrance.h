@@ -1,4 +1,4 @@
-// The process between the gate and bubblewrap: it makes the namespaces and hands the sockets over.
+// The process between the gate and bubblewrap: it guards the namespace and hands the sockets over.
 #pragma once
 
 #include <string>
@@ -12,15 +12,15 @@ namespace egret {
 struct Entrance {
   const std::string& nft_path;
   const BubblewrapCall& bubblewrap;
-  const ChannelPair& channel;
+  ChannelPair& channel;
   const UniqueFd& words;  // takes what the programs on the way say on stderr
-  pid_t gate;
   uid_t uid;
   gid_t gid;
 };
 
-// Called in the child of a fork. Speaks on the channel (sockets, or a fault) and becomes
-// bubblewrap, which starts egret_launch; that waits for the gate's order. Dies when the gate dies.
+// Called in the child of fork_into_namespaces(). Speaks on the channel (sockets, or a fault) and
+// becomes bubblewrap, which starts egret_launch; that waits for the gate's order. Dies when the
+// gate dies.
 [[noreturn]] void enter_sandbox(const Entrance& entrance);
 
 }  // namespace egret

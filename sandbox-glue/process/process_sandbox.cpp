@@ -1,8 +1,6 @@
 #include "sandbox-glue/process/process_sandbox.h"
 
-#include <cerrno>
 #include <cstring>
-#include <unistd.h>
 
 #include "sandbox-glue/namespace/memory_file.h"
 #include "sandbox-glue/namespace/tool.h"
@@ -10,6 +8,7 @@
 #include "sandbox-glue/process/entrance.h"
 #include "sandbox-glue/process/filesystem_plan.h"
 #include "sandbox-glue/process/supervise.h"
+#include "sandbox-glue/process/user_namespace.h"
 
 namespace egret {
 
@@ -76,14 +75,11 @@ Result<ProcessSandbox, SetupFault> ProcessSandbox::start(SandboxRequest request)
   auto signals = SignalInbox::open();
   if (!signals) return signals.error();
 
-  const pid_t gate = ::getpid();
-  const pid_t child = ::fork();
-  if (child < 0) return system_fault("cannot fork", errno);
-  if (child == 0) {
-    enter_sandbox({*nft, *call, *channel, *words, gate, host.uid, host.gid});
-  }
+  auto child = fork_into_namespaces();
+  if (!child) return child.error();
+  if (*child == 0) enter_sandbox({*nft, *call, *channel, *words, host.uid, host.gid});
   channel->theirs.reset();
-  auto state = std::make_unique<State>(std::move(*signals), child, std::move(channel->ours),
+  auto state = std::make_unique<State>(std::move(*signals), *child, std::move(channel->ours),
                                        std::move(*words));
   auto sockets = receive_sockets(state->sandbox.channel());
   if (!sockets) return sockets.error();

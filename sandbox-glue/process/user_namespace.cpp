@@ -2,11 +2,13 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <fcntl.h>
 #include <sched.h>
 #include <string>
 #include <string_view>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "sandbox-glue/namespace/unique_fd.h"
@@ -59,6 +61,9 @@ std::string user_namespace_remedy(int error) {
   if (setting_is("/proc/sys/user/max_net_namespaces", "0")) {
     return "sysctl user.max_net_namespaces=15000";
   }
+  if (setting_is("/proc/sys/user/max_pid_namespaces", "0")) {
+    return "sysctl user.max_pid_namespaces=15000";
+  }
   if (setting_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1")) {
     return "sysctl kernel.apparmor_restrict_unprivileged_userns=0";
   }
@@ -74,13 +79,19 @@ std::string user_namespace_remedy(int error) {
   }
 }
 
-Result<void, SetupFault> enter_user_and_network_namespace(uid_t uid, gid_t gid) {
+// The call itself and not fork(): the namespaces come with it, and handlers registered for fork()
+// do not run (ThreadSanitizer's would start a thread in a child that is only on its way to exec).
+Result<pid_t, SetupFault> fork_into_namespaces() {
+  constexpr long flags = CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWPID | SIGCHLD;
+  const long child = ::syscall(SYS_clone, flags, nullptr, nullptr, nullptr, nullptr);
+  if (child >= 0) return static_cast<pid_t>(child);
+  const int error = errno;
+  return system_fault("cannot create a user, a network and a process namespace", error,
+                      user_namespace_remedy(error));
+}
+
+Result<void, SetupFault> map_ids(uid_t uid, gid_t gid) {
   const DumpableForNow dumpable;
-  if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
-    const int error = errno;
-    return system_fault("cannot create a user and a network namespace", error,
-                        user_namespace_remedy(error));
-  }
   const std::string uid_map = "0 " + std::to_string(uid) + " 1\n";
   const std::string gid_map = "0 " + std::to_string(gid) + " 1\n";
   if (auto r = write_setting("/proc/self/setgroups", "deny"); !r) return r;

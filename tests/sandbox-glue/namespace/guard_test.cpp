@@ -18,10 +18,12 @@ namespace {
 Result<NamespaceSockets, SetupFault> guard_with(const std::string& nft_path) {
   auto pair = make_channel();
   REQUIRE(pair.has_value());
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    auto entered = enter_user_and_network_namespace(::geteuid(), ::getegid());
+  const uid_t uid = ::geteuid();  // before the fork: inside, they are not mapped yet
+  const gid_t gid = ::getegid();
+  const auto child = fork_into_namespaces();
+  REQUIRE(child.has_value());
+  if (*child == 0) {
+    auto entered = map_ids(uid, gid);
     if (!entered) {
       send_fault(pair->theirs, entered.error());
       ::_exit(1);
@@ -37,7 +39,7 @@ Result<NamespaceSockets, SetupFault> guard_with(const std::string& nft_path) {
   pair->theirs.reset();
   auto answer = receive_sockets(pair->ours);
   int status = 0;
-  ::waitpid(child, &status, 0);
+  ::waitpid(*child, &status, 0);
   return answer;
 }
 

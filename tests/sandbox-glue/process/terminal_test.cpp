@@ -30,6 +30,7 @@ class Person {
     keyboard_ = UniqueFd(keyboard);
     ::fcntl(keyboard, F_SETFD, FD_CLOEXEC);
     ::tcgetattr(screen_side_, &before_);
+    flush_output();
     pid_ = ::fork();
     REQUIRE(pid_ >= 0);
     if (pid_ == 0) {
@@ -139,11 +140,12 @@ TEST_CASE("Ctrl-C reaches the command once and does not end the sandbox") {
   if (!sandbox_possible()) return;
   const Folder folder;
   Person person(python_request(folder, R"(
-import time
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 for turn in (1, 2):
-    try:
-        print('ready', turn, flush=True); time.sleep(1000)
-    except KeyboardInterrupt: print('interrupted', turn, flush=True)
+    print('ready', turn, flush=True)
+    signal.sigwait({signal.SIGINT})
+    print('interrupted', turn, flush=True)
 raise SystemExit(9)
 )"),
                 Person::Output::Terminal);

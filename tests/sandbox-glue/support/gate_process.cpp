@@ -3,10 +3,12 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
 #include <grp.h>
+#include <iostream>
 #include <optional>
 #include <poll.h>
 #include <sys/wait.h>
@@ -110,10 +112,16 @@ GateProcess::GateProcess(const SandboxRequest& request, const Stdio& stdio, Call
   Pipe pipe = make_pipe();
   arrivals_ = std::move(pipe.out);
   arrivals_in_ = std::move(pipe.in);
+  flush_output();
   pid_ = ::fork();
   REQUIRE(pid_ >= 0);
   if (pid_ == 0) be_gate(request, stdio, caller);
   arrivals_in_.reset();
+}
+
+void flush_output() {
+  std::cout.flush();
+  std::fflush(nullptr);
 }
 
 GateProcess::~GateProcess() {

@@ -34,6 +34,9 @@ class Folder {
   std::filesystem::path path_;
 };
 
+// Call before fork(): ThreadSanitizer's _exit() writes what the child inherited unwritten.
+void flush_output();
+
 struct Stdio {
   int in = -1;  // -1: /dev/null
   int out = -1;
