@@ -62,9 +62,7 @@ Result<void, SetupFault> bind_into(UniqueFd& to, int family, int type, Reach rea
   return {};
 }
 
-}  // namespace
-
-Result<NamespaceSockets, SetupFault> open_namespace_sockets() {
+Result<NamespaceSockets, SetupFault> try_to_open() {
   NamespaceSockets sockets;
   struct Wanted {
     UniqueFd& socket;
@@ -73,8 +71,7 @@ Result<NamespaceSockets, SetupFault> open_namespace_sockets() {
     Reach reach;
     std::uint16_t& port;
   };
-  // The first socket of each port picks it. In a namespace of its own the number is then free for
-  // the others too, unless a program inside was there before; that fails, and is told.
+  // The first socket of each port picks it.
   const Wanted wanted[] = {
       {sockets.tcp4, AF_INET, SOCK_STREAM, Reach::Wildcard, sockets.tcp_port},
       {sockets.dns_udp4, AF_INET, SOCK_DGRAM, Reach::Loopback, sockets.dns_port},
@@ -89,6 +86,18 @@ Result<NamespaceSockets, SetupFault> open_namespace_sockets() {
     auto bound = bind_into(one.socket, one.family, one.type, one.reach, one.port);
     if (!bound) return bound.error();
   }
+  return sockets;
+}
+
+}  // namespace
+
+// In a namespace of its own the first try does it. In one where programs run already, a port that
+// is free for one family or protocol may be taken for another.
+Result<NamespaceSockets, SetupFault> open_namespace_sockets() {
+  constexpr int tries_max = 16;
+  auto sockets = try_to_open();
+  for (int tries = 1; !sockets && tries < tries_max; ++tries)
+    sockets = try_to_open();
   return sockets;
 }
 
