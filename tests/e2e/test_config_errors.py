@@ -33,9 +33,9 @@ CASES = {
         "list",
         None,
     ),
-    "wrong type": ("version: 1\nworkers: many  # here\n", "many", None),
-    "negative number": ("version: 1\nworkers: -2  # here\n", "-2", None),
-    "unknown version": ("version: 7  # here\n", "7", "1"),
+    "wrong type": ("version: 1\nworkers: many  # here\n", "workers", "digits"),
+    "negative number": ("version: 1\nworkers: -2  # here\n", "workers", "from 1 to"),
+    "unknown version": ("version: 7  # here\n", "version", "version: 1"),
     "upper-case host": (
         "version: 1\nsandboxes:\n  web:\n    rules:\n      - allow: API.Demo.Test  # here\n",
         "API.Demo.Test",

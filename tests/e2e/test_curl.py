@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -137,20 +138,15 @@ def test_credentials_name_the_sandbox_where_the_listener_does_not(start_gate, de
     config = demo()
     config["listen"] = [{"address": "127.0.0.1:0"}]
     gate = start_gate(config)
-    (where, _), *_ = gate.listeners()
-    host, port = where.rsplit(":", 1)
-    environment = gate.home.client_environment("other")
-    credentials = next(v for k, v in environment.items() if k == "HTTP_PROXY").split("//")[1]
-    user = credentials.rsplit("@", 1)[0]
-    assert "@" in credentials, "egret env must give credentials for such a listener"
+    proxy = urlsplit(gate.client_environment("other")["HTTP_PROXY"])
+    assert proxy.username, "egret env must give credentials for such a listener"
     for scheme in ("http", "socks5h"):
-        assert curl_status(
-            gate, f"http://{API}/{scheme}", proxy=f"{scheme}://{user}@{where}", sandbox="other"
-        ) == 200  # fmt: skip
+        url = proxy._replace(scheme=scheme).geturl()
+        assert curl_status(gate, f"http://{API}/{scheme}", proxy=url, sandbox="other") == 200
         assert gate.audit.one(event="request", path=f"/{scheme}")["sandbox"] == "other"
     raw = f"GET http://{API}/ HTTP/1.1\r\nHost: {API}\r\n\r\n".encode()
-    assert raw_client.send_raw((host, int(port)), raw).status == 407
-    stream, reply = raw_client.socks5((host, int(port)), API, 80, "web", "wrong password")
+    assert raw_client.send_raw(gate.address(), raw).status == 407
+    stream, reply = raw_client.socks5(gate.address(), API, 80, "web", "wrong password")
     assert reply != 0 and stream.at_end()
 
 
@@ -267,7 +263,15 @@ def test_garbage_from_an_origin_is_a_502(gate, kind):
 
 
 def test_a_body_that_ends_with_the_connection_arrives_whole(gate):
-    assert curl(gate, f"https://{API}/close-delimited").stdout == b"until the end"
+    for scheme in ("http", "https"):
+        assert curl(gate, f"{scheme}://{API}/close-delimited").stdout == b"until the end"
+
+
+def test_such_a_body_without_the_end_of_tls_is_recorded_as_truncated(gate):
+    """Anyone on the way can cut a connection; only close_notify says that this was all."""
+    assert curl(gate, f"https://{API}/cut-off").stdout == b"until the end"
+    record = gate.audit.one(event="request", path="/cut-off")
+    assert gate.audit.response_to(record)["error"] == "truncated"
 
 
 def test_an_origin_whose_certificate_is_for_another_name_is_a_502(start_gate, demo, authority):

@@ -127,7 +127,7 @@ for _ in range(20):
     time.sleep(0.05)
 """
     command = leak_net.host.entering(*home.command("run", "--", "/usr/bin/python3", "-c", script))
-    with Outputs(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    with Outputs(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
                  cwd=home.work, env=home.environment) as running:  # fmt: skip
         running.wait_line("ready")
         before = leak_net.packets()

@@ -53,6 +53,7 @@ def test_a_new_rule_takes_effect(start_gate, demo, authority, reload):
 @WAYS
 def test_a_bad_file_changes_nothing_and_says_why(start_gate, demo, reload):
     gate = start_gate(demo())
+    assert curl_status(gate, API) == 200
     text = gate.home.config_file.read_text()
     bad = text.replace('allow: "api.demo.test"', 'alow: "api.demo.test"', 1)
     line = 1 + bad[: bad.index("alow")].count("\n")

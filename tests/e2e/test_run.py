@@ -61,7 +61,8 @@ def test_standard_streams_pass_through(home):
 
 
 def test_arguments_arrive_as_they_are(home):
-    odd = ["a b", "", "*", "$HOME", "--config", "'\"", "-x", "ü"]
+    # What looks like a list is one: the argument parser once took such an argument apart.
+    odd = ["a b", "", "*", "$HOME", "--config", "'\"", "-x", "ü", '[["x", 1], 2]', "a,b"]
     done = home.run(
         "/usr/bin/python3", "-c", "import sys, json; print(json.dumps(sys.argv[1:]))", *odd
     )
@@ -210,25 +211,39 @@ def test_allow_on_the_command_line_opens_a_host(make_home, demo, authority):
     assert home.run(*ask, flags=flags).stdout == "200"
 
 
-def test_a_direct_connection_to_an_address_gets_nowhere(home, origin):
-    code = f"""
+DIAL_ADDRESSES = """
 import socket, sys
-for family, address in ((socket.AF_INET, "198.51.100.7"), (socket.AF_INET6, "2001:db8::7")):
-    for port in (22, 80, 443, {origin.port}):
-        try:
-            with socket.create_connection((address, port), 5) as sock:
-                sock.settimeout(5)
-                sock.sendall(b"GET / HTTP/1.1\\r\\nHost: api.demo.test\\r\\n\\r\\n")
-                answer = sock.recv(4096)
-            print(port, answer[:12])
-        except OSError as error:
-            print(port, type(error).__name__)
+hosts, ports = sys.argv[1].split(), sys.argv[2].split()
+for address in ("198.51.100.7", "2001:db8::7"):
+    for port in ports:
+        for host in hosts or [f"[{address}]" if ":" in address else address]:
+            try:
+                with socket.create_connection((address, port), 5) as sock:
+                    sock.settimeout(5)
+                    sock.sendall(f"GET / HTTP/1.1\\r\\nHost: {host}\\r\\n\\r\\n".encode())
+                    answer = sock.recv(4096)
+                print(address, port, answer[:12])
+            except OSError as error:
+                print(address, port, type(error).__name__)
 """
-    done = home.run("/usr/bin/python3", "-c", code)
+
+
+def test_a_direct_connection_to_an_address_gets_nowhere(home, origin):
+    ports = f"22 80 443 8080 {origin.port}"
+    done = home.run("/usr/bin/python3", "-c", DIAL_ADDRESSES, "", ports)
     assert done.returncode == 0, done.stderr
-    assert " 200" not in done.stdout and "200 OK" not in done.stdout
-    home.audit.wait_for(decision="deny")
+    assert len(done.stdout.splitlines()) == 10 and "HTTP/1.1 200" not in done.stdout
+    home.audit.wait_for(decision="deny", reason="host_ip_literal")
     origin.assert_untouched()
+
+
+def test_the_name_decides_where_to_and_never_the_address_that_was_dialled(home, origin):
+    done = home.run("/usr/bin/python3", "-c", DIAL_ADDRESSES, "api.demo.test evil.example", "80")
+    told = [line.split("HTTP/1.1 ")[1][:3] for line in done.stdout.splitlines()]
+    assert told == ["200", "403"] * 2, done.stderr
+    for record in home.audit.records(event="request", decision="allow"):
+        assert record["target"]["address"] == "127.0.0.1", "where the gate itself found that name"
+    assert len(origin.requests) == 2
 
 
 def test_the_sandboxs_own_loopback_works(home):
@@ -254,7 +269,7 @@ def test_the_current_directory_is_writable_and_the_rest_is_not(home):
     (home.directory / "home" / "private.txt").write_text("of the user")
     script = f"""
       echo inside > written.txt
-      echo x > {outside} 2>/dev/null && echo wrote-beside
+      echo x > {outside} 2>/dev/null  # its own /tmp, where this is no file of the host's
       echo x > /usr/egret-e2e 2>/dev/null && echo wrote-usr
       cat "$HOME/private.txt" 2>/dev/null && echo read-home
       echo x > /tmp/ok && cat /tmp/ok

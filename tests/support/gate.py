@@ -5,12 +5,14 @@ import re
 import signal
 import subprocess
 import threading
+from urllib.parse import urlsplit
 
 from support.home import Home
 from support.http1 import Closed
 from support.waiting import wait_until
 
 LISTENING = re.compile(r"egret: listening on (\S+)(?: \((?:sandbox )?(.*?)\))?$")
+SHARED = "credentials name the sandbox"  # instead of a name, in that line
 SANITIZER = re.compile(r"(Address|Thread|Leak|UndefinedBehavior)Sanitizer|runtime error:")
 READY_SECONDS = 30
 STOP_SECONDS = 20
@@ -21,6 +23,7 @@ class Gate:
         self.home = home
         self.process = None
         self.stderr_lines = []
+        self._environments = {}
         self._reader = None
         self._changed = threading.Condition()
 
@@ -34,6 +37,7 @@ class Gate:
 
     def start(self):
         self.stderr_lines = []
+        self._environments = {}
         self.process = subprocess.Popen(
             self.home.command("serve"),
             stdin=subprocess.DEVNULL,
@@ -93,9 +97,9 @@ class Gate:
         return [(m.group(1), m.group(2)) for m in matches if m]
 
     def address(self, sandbox="web"):
-        """(host, port) of the TCP listener of this sandbox."""
+        """(host, port) of the TCP listener of this sandbox, or of all of them."""
         for where, name in self.listeners():
-            if name == sandbox and not where.startswith(("unix:", "/")):
+            if name in (sandbox, SHARED) and not where.startswith(("unix:", "/")):
                 host, port = where.rsplit(":", 1)
                 return host.strip("[]"), int(port)
         raise AssertionError(f"no listener for {sandbox}: {self.listeners()}")
@@ -105,14 +109,22 @@ class Gate:
         return f"{scheme}://{credentials}{host}:{port}"
 
     def client_environment(self, sandbox="web"):
-        """As `egret env` gives it, but with the port that this gate really got."""
-        environment = self.home.client_environment(sandbox)
+        """As `egret env` gave it when the gate had started, but with the port that it really got."""
+        environment = dict(self._environment(sandbox))
+        credentials = urlsplit(environment["HTTP_PROXY"]).netloc.rpartition("@")
+        where = "%s:%s" % self.address(sandbox)
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-            environment[name] = environment[name.lower()] = self.url(sandbox=sandbox)
+            url = f"http://{credentials[0]}{credentials[1]}{where}"
+            environment[name] = environment[name.lower()] = url
         return environment
 
     def ca_file(self, sandbox="web"):
-        return self.home.client_environment(sandbox)["SSL_CERT_FILE"]
+        return self._environment(sandbox)["SSL_CERT_FILE"]
+
+    def _environment(self, sandbox):
+        if sandbox not in self._environments:
+            self._environments[sandbox] = self.home.client_environment(sandbox)
+        return self._environments[sandbox]
 
     # --- what it says about itself
 

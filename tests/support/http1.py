@@ -159,7 +159,7 @@ def read_response(stream, method="GET", skip_interim=True):
     while True:
         head = read_head(stream)
         status = int(head.start.split(" ")[1])
-        if status >= 200 or not skip_interim:
+        if status >= 200 or status == 101 or not skip_interim:
             break
     if method == "HEAD" or status in (204, 304) or status < 200:
         return Response(status, head, b"", [])

@@ -67,6 +67,7 @@ class Exchange:
         self.stream = stream
         self.request = request
         self.keep_alive = "close" not in (request.get("connection") or "").lower()
+        self.abruptly = False
         self._body_taken = False
 
     def body_pieces(self):
@@ -105,8 +106,10 @@ class Exchange:
         if self.request.method != "HEAD":
             self.send(body)
 
-    def close_after(self):
+    def close_after(self, abruptly=False):
+        """Ends the connection behind this answer; `abruptly`: over TLS without its close_notify."""
         self.keep_alive = False
+        self.abruptly = abruptly
 
 
 class Origin:
@@ -192,6 +195,7 @@ class Origin:
             except OSError:
                 return
             sock.settimeout(120)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             thread = threading.Thread(target=self._serve, args=(sock,), daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -251,6 +255,8 @@ class Origin:
                 self._reply_for(request.path)(exchange)
                 exchange.read_body()
                 if not exchange.keep_alive:
+                    if connection.tls and not exchange.abruptly:
+                        _end_tls(sock)
                     break
         finally:
             with self._changed:
@@ -264,6 +270,15 @@ class Origin:
             if reply:
                 return reply
         return origin_replies.describe
+
+
+def _end_tls(sock):
+    """Sends close_notify, and waits a little for the peer's."""
+    sock.settimeout(2)
+    try:
+        sock.unwrap()
+    except OSError:
+        pass
 
 
 def _shut(sock):

@@ -119,7 +119,7 @@ def refuse_expect(exchange):
 def close_early(exchange):
     """Promises 100 bytes, sends 10, goes away."""
     exchange.send(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n0123456789")
-    exchange.close_after()
+    exchange.close_after(abruptly=True)
 
 
 def close_delimited(exchange):
@@ -127,9 +127,15 @@ def close_delimited(exchange):
     exchange.close_after()
 
 
+def cut_off(exchange):
+    """As close_delimited, but over TLS nothing says that this was all."""
+    close_delimited(exchange)
+    exchange.close_after(abruptly=True)
+
+
 def hang_up(exchange):
     """No answer at all."""
-    exchange.close_after()
+    exchange.close_after(abruptly=True)
 
 
 GARBAGE = {
@@ -198,6 +204,7 @@ REPLIES = {
     "/refuse-expect": refuse_expect,
     "/close-early": close_early,
     "/close-delimited": close_delimited,
+    "/cut-off": cut_off,
     "/hang-up": hang_up,
     "/garbage": garbage,
     "/reflect/body": reflect_body,
