@@ -121,6 +121,7 @@ void render(const ResponseRecord& record, std::string& out) {
   json.close('}');
   json.text("error", record.error);
   json.text("address", record.address);
+  put_secrets(json, record.secrets);
   if (record.frames_up == 0 && record.frames_down == 0) return;
   json.open("frames", '{');
   json.number("up", record.frames_up);

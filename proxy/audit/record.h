@@ -46,6 +46,7 @@ struct RequestRecord {
 };
 
 struct ResponseRecord {
+  std::vector<SecretUse> secrets;  // put into the body
   AuditTime time;
   std::string_view id, sandbox;
   int status = 0;  // 0: none was received

@@ -24,6 +24,9 @@ constexpr std::array<std::string_view, 8> never_returned = {
     "connection", "proxy-connection", "keep-alive", "upgrade", "alt-svc", "proxy-authenticate",
     "proxy-status", "proxy-authentication-info"};
 
+// Where the response is scanned for secrets it has to come whole and uncoded (F03).
+constexpr std::array<std::string_view, 3> hides_the_response = {"accept-encoding", "range", "if-range"};
+
 template <std::size_t N>
 bool among(const std::array<std::string_view, N>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -141,10 +144,12 @@ RequestHead head_for_origin(const Admission& admission, const RequestHead& head)
   for (std::size_t i = 0; i < head.fields.size(); ++i) {
     const auto field = head.fields[i];
     if (among(hop_by_hop, field.name) || among(never_forwarded, field.name)) continue;
+    if (admission.secrets.scans_response && among(hides_the_response, field.name)) continue;
     if (field.name == "cookie" && admission.secrets.drops_cookies) continue;
     if (std::find(dropped.begin(), dropped.end(), field.name) != dropped.end()) continue;
     out.fields.add(field.name, field.value);
   }
+  if (admission.secrets.scans_response) out.fields.add("accept-encoding", "identity");
   if (admission.websocket) {
     out.fields.add("connection", "Upgrade");
     out.fields.add("upgrade", "websocket");

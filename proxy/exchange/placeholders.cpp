@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proxy/exchange/base64.h"
+#include "proxy/exchange/percent.h"
 
 namespace egret {
 namespace {
@@ -46,25 +47,6 @@ std::string text_of(const Spot& spot) {
   return {};
 }
 
-std::string percent_decoded(std::string_view text) {
-  const auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-  };
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) {
-      out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
 bool is_word(std::string_view text, std::string_view lower) {
   return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
            return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b;
@@ -80,6 +62,16 @@ std::optional<std::string> basic_credentials(std::string_view value) {
   return base64_decode(value.substr(begin));
 }
 
+// The other half of a Basic credential may not be one of its own: many APIs take a token from either.
+bool is_harmless_password(std::string_view text) { return text.empty() || text == "x" || text == "x-oauth-basic"; }
+
+bool is_harmless_user(std::string_view text) {
+  constexpr std::size_t user_bytes_max = 39;
+  constexpr std::string_view allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@-";
+  return text.size() <= user_bytes_max && text.find_first_not_of(allowed) == std::string_view::npos &&
+         shape_of(text).prefix.empty();
+}
+
 // A credential that is a placeholder and nothing else: `<ph>`, `Bearer <ph>`, `token <ph>`, or the
 // user or password half of Basic.
 bool is_only_placeholder(std::string_view value) {
@@ -89,14 +81,26 @@ bool is_only_placeholder(std::string_view value) {
   if (!span) return false;
   const std::string_view before = text.substr(0, span->begin);
   const std::string_view behind = text.substr(span->end);
-  if (basic) return (before.empty() && !behind.empty() && behind[0] == ':') || (before.ends_with(':') && behind.empty());
+  if (basic) {
+    if (before.empty() && behind.starts_with(':')) return is_harmless_password(behind.substr(1));
+    return behind.empty() && before.ends_with(':') && is_harmless_user(before.substr(0, before.size() - 1));
+  }
   if (!behind.empty()) return false;
   return before.empty() || (before.ends_with(' ') && before.find_first_not_of(
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_") == before.size() - 1);
 }
 
-constexpr std::array<std::string_view, 6> credential_parameters = {
-    "access_token", "api_key", "apikey", "private_token", "auth_token", "key"};
+constexpr std::array<std::string_view, 21> credential_parameters = {
+    "access_token", "api_key", "apikey", "api-key", "x-api-key", "private_token", "auth_token", "oauth_token", "token", "key",
+    "auth", "sig", "signature", "x-amz-signature", "x-amz-credential", "x-amz-security-token", "x-goog-signature",
+    "x-goog-credential", "awsaccesskeyid", "subscription-key", "client_secret"};
+
+std::string lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
+  return text;
+}
 
 class Planner {
  public:
@@ -189,12 +193,20 @@ SecretRefusal foreign() {
                 "under the secret in egret.yaml lifts this");
 }
 
+// A field that carries credentials here: a well-known one, or one that a grant for this host names.
+bool is_carrier(const GrantTable& grants, const Addressed& addressed, std::string_view name) {
+  return is_credential_header(name) ||
+         std::any_of(grants.grants().begin(), grants.grants().end(), [&](const Grant& grant) {
+           return grant.covers(addressed.target) && grant.allows_header(name);
+         });
+}
+
 std::optional<SecretRefusal> check_foreign(const GrantTable& grants, const Addressed& addressed,
                                            const RequestHead& head) {
   if (!grants.refuses_foreign(addressed.target.host)) return std::nullopt;
   for (std::size_t i = 0; i < head.fields.size(); ++i) {
     const auto field = head.fields[i];
-    if (field.name == "cookie" || field.name == "proxy-authorization" || !is_credential_header(field.name)) continue;
+    if (field.name == "cookie" || field.name == "proxy-authorization" || !is_carrier(grants, addressed, field.name)) continue;
     if (!is_only_placeholder(field.value)) return foreign();
     if (head.fields.count(field.name) > 1) {
       return SecretRefusal{{400, {Reason::header_invalid, {}, "a credential field may stand only once"}}, {}};
@@ -202,32 +214,12 @@ std::optional<SecretRefusal> check_foreign(const GrantTable& grants, const Addre
   }
   bool bad = false;
   for_each_parameter(addressed.path.query(), [&](std::string_view name, std::string_view value) {
-    const bool carrier = std::find(credential_parameters.begin(), credential_parameters.end(), name) !=
-                         credential_parameters.end();
+    const bool carrier = std::find(credential_parameters.begin(), credential_parameters.end(),
+                                   lower(percent_decoded(name))) != credential_parameters.end();
     bad = bad || (carrier && !is_only_placeholder(value));
   });
   if (bad) return foreign();
   return std::nullopt;
-}
-
-// RFC 3986 unreserved characters stay, everything else is encoded: a secret cannot break out of its
-// segment or parameter.
-std::string percent_encoded(std::string_view text) {
-  constexpr std::string_view hex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '.' || c == '_' || c == '~';
-    if (plain) {
-      out += c;
-    } else {
-      out += '%';
-      out += hex[byte >> 4];
-      out += hex[byte & 15];
-    }
-  }
-  return out;
 }
 
 enum class Escape { none, percent };
@@ -281,6 +273,7 @@ Result<SecretPlan, SecretRefusal> plan_secrets(const GrantTable& grants, const A
   if (refusal) return *refusal;
   if (auto strange = check_foreign(grants, addressed, head)) return *strange;
   SecretPlan plan = planner.take();
+  plan.scans_response = grants.any_covers(addressed.target.host);
   const bool cookie_planned = std::any_of(plan.uses.begin(), plan.uses.end(),
                                           [](const PlannedUse& use) { return use.in == "header:cookie"; });
   plan.drops_cookies = !cookie_planned && grants.refuses_foreign(addressed.target.host);

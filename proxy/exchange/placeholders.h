@@ -22,6 +22,8 @@ struct PlannedUse {
 struct SecretPlan {
   std::vector<PlannedUse> uses;
   bool drops_cookies = false;  // at a host with a grant cookies are somebody else's credentials
+  // The response has to be readable: no content coding is offered and no part is asked for (F03).
+  bool scans_response = false;
 };
 
 struct SecretRefusal {

@@ -1,9 +1,11 @@
 #include "proxy/exchange/snapshot.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "proxy/exchange/base64.h"
+#include "proxy/exchange/percent.h"
 
 namespace egret {
 namespace {
@@ -19,16 +21,44 @@ std::string of_length(std::string_view text, std::size_t bytes) {
 // A piece of base64 shorter than this says nothing about a secret and could be anything.
 constexpr std::size_t base64_core_min = 10;
 
+// `+` and `/` become `-` and `_` (RFC 4648 5).
+std::string url_safe(std::string text) {
+  for (char& c : text) c = c == '+' ? '-' : c == '/' ? '_' : c;
+  return text;
+}
+
+// As a JSON string would hold it; only where that differs.
+std::string json_escaped(std::string_view text, bool slashes) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '"' || c == '\\' || (slashes && c == '/')) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 void add_spellings(Entries& redact, Entries& mask, const Grant& grant, std::size_t id) {
   const std::string_view secret = grant.secret->reveal();
   const std::string& placeholder = grant.placeholder.text();
   redact.push_back({std::string(secret), placeholder, id});
   mask.push_back({std::string(secret), of_length(placeholder, secret.size()), id});
+  std::vector<std::string> others = {percent_encoded(secret), json_escaped(secret, false), json_escaped(secret, true)};
+  std::sort(others.begin(), others.end());
+  others.erase(std::unique(others.begin(), others.end()), others.end());
+  for (const std::string& other : others) {
+    if (other == secret) continue;
+    redact.push_back({other, placeholder, id});
+    mask.push_back({other, of_length(placeholder, other.size()), id});
+  }
   for (unsigned phase = 0; phase < 3; ++phase) {
     std::string core = base64_core(secret, phase);
     if (core.size() < base64_core_min) continue;
     // Equal length in both: what is around it in the base64 text has to stay decodable.
     std::string instead = of_length(base64_core(placeholder, phase), core.size());
+    if (std::string safe = url_safe(core); safe != core) {
+      redact.push_back({safe, instead, id});
+      mask.push_back({std::move(safe), instead, id});
+    }
     redact.push_back({core, instead, id});
     mask.push_back({std::move(core), std::move(instead), id});
   }

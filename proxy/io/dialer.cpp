@@ -123,7 +123,8 @@ Task<Result<OriginStream, Refusal>> Dialer::connect(const Permit& permit, const 
   OriginStream origin;
   origin.stream = co_await race(addresses, origin.address);
   if (!origin.stream) co_return refuse(Reason::upstream_unreachable);
-  if (permit.target().scheme != Scheme::https || tls == nullptr) co_return origin;
+  if (permit.target().scheme != Scheme::https) co_return origin;
+  if (tls == nullptr) co_return refuse(Reason::upstream_tls);
   origin.sink = std::make_unique<SessionSink>(SessionSink{&sessions_, std::move(pool_key)});
   SslPtr ssl = tls->session(permit.target().host, *origin.sink);
   if (!ssl) co_return refuse(Reason::upstream_tls);

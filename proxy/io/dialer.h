@@ -37,8 +37,8 @@ class Dialer {
 
   // Where the permit's target is, every address checked; nothing is dialled yet.
   Task<Result<std::vector<CheckedAddress>, Refusal>> locate(const Permit& permit, const AddressRules& rules);
-  // TCP, and TLS where the target says https and `tls` is given (a tunnel gives none). `pool_key`
-  // names what a TLS session may be resumed for.
+  // TCP, and TLS where the target says https. `pool_key` names what a TLS session may be resumed for;
+  // a tunnel (scheme tcp) needs neither.
   Task<Result<OriginStream, Refusal>> connect(const Permit& permit, const std::vector<CheckedAddress>& addresses,
                                               const OriginTls* tls, std::string pool_key);
 

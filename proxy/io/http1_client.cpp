@@ -19,18 +19,22 @@ class Http1ClientExchange final : public ClientExchange {
   bool responded() const override { return responded_; }
   bool takes_chunks() const override { return head_.version == Version::http11; }
   void close_after_response() override { close_ = true; }
-  void abort() override { stream().close(); }
+  void abort() override { stream().reset(); }
   void stop_reading() override { stream().interrupt(); }
   void resume() override { stream().resume(); }
 
   Task<Result<BodyPiece, BodyFault>> read_body() override { return body_.read(connection_.timeouts_.body); }
 
-  Task<StreamError> send_continue() override { co_return co_await stream().write("HTTP/1.1 100 Continue\r\n\r\n"); }
+  Task<StreamError> send_continue() override {
+    stream().limit(connection_.timeouts_.body);
+    co_return co_await stream().write("HTTP/1.1 100 Continue\r\n\r\n");
+  }
 
   Task<StreamError> send_interim(const ResponseHead& head) override {
     if (head_.version == Version::http10) co_return StreamError::none;
     std::string out;
     append_response_head(out, head, {}, false);
+    stream().limit(connection_.timeouts_.body);
     co_return co_await stream().write(out);
   }
 

@@ -34,6 +34,7 @@ Task<StreamError> Http1OriginConnection::send_head(const RequestHead& head, Body
 
 Task<StreamError> Http1OriginConnection::send_body(std::string_view data) {
   if (data.empty()) co_return StreamError::none;
+  stream().limit(timeouts_.head);
   if (request_.kind != BodyLength::Kind::chunked) co_return co_await stream().write(data);
   std::string out;
   append_chunk_start(out, data.size());
@@ -44,6 +45,7 @@ Task<StreamError> Http1OriginConnection::send_body(std::string_view data) {
 
 Task<StreamError> Http1OriginConnection::finish_request() {
   StreamError error = StreamError::none;
+  stream().limit(timeouts_.head);
   if (request_.kind == BodyLength::Kind::chunked) {
     std::string out;
     append_last_chunk(out, {});

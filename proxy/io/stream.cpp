@@ -84,6 +84,12 @@ void Stream::close() {
   socket_.close(ignored);
 }
 
+void Stream::reset() {
+  const linger at_once{1, 0};
+  if (socket_.is_open()) ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close();
+}
+
 void Stream::interrupt() {
   interrupted_ = true;
   error_code ignored;
@@ -100,7 +106,15 @@ StreamError Stream::error_now() const {
   return expired() ? StreamError::timed_out : StreamError::none;
 }
 
+Task<void> Stream::take_turns() {
+  constexpr unsigned reads_max = 32;
+  if (++without_waiting_ < reads_max) co_return;
+  without_waiting_ = 0;
+  co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+}
+
 Task<StreamError> Stream::wait(Wait what) {
+  without_waiting_ = 0;
   if (const StreamError error = error_now(); error != StreamError::none) co_return error;
   error_code error;
   const auto type = what == Wait::read ? StreamSocket::wait_read : StreamSocket::wait_write;
@@ -136,6 +150,7 @@ StreamError Stream::classify(int, int ssl_error) {
 }
 
 Task<ReadResult> Stream::read_some(std::span<char> into) {
+  co_await take_turns();
   while (true) {
     if (const StreamError error = error_now(); error != StreamError::none) co_return ReadResult{0, error};
     Wait what = Wait::read;

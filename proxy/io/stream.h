@@ -66,6 +66,8 @@ class Stream final : private Deadline {
   // Ends our side: close_notify in TLS, then FIN.
   Task<void> finish_writing();
   void close();
+  // Closes so that the peer cannot take what it has for whole.
+  void reset();
   // Ends what is being awaited with `closed`; the connection itself stays, until resume().
   void interrupt();
   void resume() { interrupted_ = false; }
@@ -86,6 +88,8 @@ class Stream final : private Deadline {
   enum class Wait { read, write };
   void on_expiry() override;
   Task<StreamError> wait(Wait what);
+  // Lets the worker's other connections move when this one never has to wait.
+  Task<void> take_turns();
   StreamError error_now() const;
   long receive(std::span<char> into);
   StreamError classify(int ssl_result, int ssl_error);
@@ -98,6 +102,7 @@ class Stream final : private Deadline {
   std::size_t prefix_at_ = 0;
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_written_ = 0;
+  unsigned without_waiting_ = 0;
   bool saw_end_ = false;
   bool closed_ = false;
   bool interrupted_ = false;

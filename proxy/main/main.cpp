@@ -1,7 +1,9 @@
 // The egret command: arguments to verbs. Everything else is in proxy/server.
+#include <algorithm>
 #include <exception>
 #include <functional>
 #include <iostream>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 
@@ -19,7 +21,7 @@ void add_config(CLI::App& app, std::optional<std::string>& config) {
 void add_policy(CLI::App& app, Flags& flags) {
   add_config(app, flags.config);
   app.add_option("--sandbox", flags.sandbox, "the sandbox whose policy applies (default: default)");
-  app.add_option("--profile", flags.profiles, "add a profile: strict, anthropic, github-read, npm, ... (egret config show lists them)")->allow_extra_args(false);
+  app.add_option("--profile", flags.profiles, "add a profile: strict, anthropic, github-read, npm, ... (egret init config names them all)")->allow_extra_args(false);
   app.add_option("--allow", flags.allow, "add a host, e.g. api.example.com or '*.example.com' or host:8443")->allow_extra_args(false);
   app.add_option("--secret", flags.secrets, "add a secret of the file, or a well-known one such as GITHUB_TOKEN")->allow_extra_args(false);
 }
@@ -46,16 +48,14 @@ struct CommandLine {
   }
 
   void add_run() {
-    CLI::App* v = verb("run", "run a command in a sandbox of its own",
+    CLI::App* v = verb("run", "run a command in a sandbox of its own: egret run [OPTIONS] -- COMMAND...",
                        "egret run --profile github-read -- git clone https://github.com/owner/repo\n"
-                       "  GITHUB_TOKEN=... egret run --profile anthropic --secret ANTHROPIC_API_KEY -- claude");
+                       "  ANTHROPIC_API_KEY=... egret run --profile anthropic --secret ANTHROPIC_API_KEY -- claude");
     add_policy(*v, run);
     v->add_option("--rw", run.writable, "a path that the command may write to (the current directory always is)")->allow_extra_args(false);
     v->add_option("--env", run.pass, "pass this variable although it looks like a credential")->allow_extra_args(false);
     v->add_flag("--dry-run", run.dry_run, "print what would be set up, and do nothing");
     v->add_flag("--quiet", run.quiet, "no summary line");
-    v->add_option("command", run.command, "-- COMMAND...")->required();
-    v->positionals_at_end();
     v->callback([this] { chosen = [this] { return egret::run_verb(run); }; });
   }
 
@@ -157,7 +157,11 @@ int main(int argc, char** argv) {
   try {
     CommandLine line;
     try {
-      line.app.parse(argc, argv);
+      // What stands behind `--` is the command, word for word; CLI11 would read brackets in it.
+      char** const end = argv + argc;
+      char** const dashes = std::find_if(argv, end, [](const char* word) { return std::string_view(word) == "--"; });
+      for (char** word = dashes == end ? end : dashes + 1; word != end; ++word) line.run.command.emplace_back(*word);
+      line.app.parse(static_cast<int>(dashes - argv), argv);
     } catch (const CLI::ParseError& error) {
       return line.app.exit(error) == 0 ? 0 : exit_usage;
     }

@@ -36,8 +36,24 @@ bool among(const List& list, std::string_view name) {
 
 bool looks_like_credential(std::string_view name) {
   const std::string folded = upper(name);
+  for (const std::string_view end : {"_KEY", "_PAT", "_DSN", "_PWD", "_AUTH"}) {
+    if (folded.ends_with(end)) return true;
+  }
   return std::any_of(credential_words.begin(), credential_words.end(),
                      [&](std::string_view word) { return folded.find(word) != std::string::npos; });
+}
+
+// `postgres://user:password@host`
+bool has_url_password(std::string_view value) {
+  const std::size_t scheme = value.find("://");
+  if (scheme == std::string_view::npos) return false;
+  const std::string_view authority = value.substr(scheme + 3, value.find('/', scheme + 3) - scheme - 3);
+  const std::size_t at = authority.find('@');
+  return at != std::string_view::npos && authority.substr(0, at).find(':') != std::string_view::npos;
+}
+
+bool is_credential(std::string_view name, std::string_view value) {
+  return looks_like_credential(name) || has_url_password(value) || !shape_of(value).prefix.empty();
 }
 
 bool holds_a_secret(const GrantTable& grants, std::string_view value) {
@@ -84,7 +100,7 @@ SandboxEnvironment environment_for_sandbox(const Variables& own, const Variables
     const bool replaced = std::any_of(added.begin(), added.end(), [&](const auto& one) { return one.first == name; });
     if (replaced || among(sources, name) || among(never_passed, name) || upper(name).ends_with("_PROXY")) continue;
     if (holds_a_secret(grants, value)) continue;
-    if (looks_like_credential(name) && !value.empty() && !among(pass, name)) {
+    if (is_credential(name, value) && !value.empty() && !among(pass, name)) {
       out.hidden.push_back(name);
       continue;
     }

@@ -1,5 +1,6 @@
 #include "proxy/server/gate.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "proxy/secrets/placeholder_store.h"
+#include "proxy/server/hardening.h"
 #include "proxy/session/dns_service.h"
 #include "proxy/session/listener.h"
 
@@ -36,6 +38,16 @@ Result<std::shared_future<TlsPtr>, Failure> load_trust(const std::vector<std::st
   return ready.get_future().share();
 }
 
+// A sandbox may hold a quarter of the descriptors: each connection needs two.
+SandboxLimits sandbox_limits() {
+  SandboxLimits limits;
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_cur != RLIM_INFINITY) {
+    limits.connections_max = std::min<std::size_t>(limits.connections_max, std::max<std::size_t>(32, descriptors.rlim_cur / 8));
+  }
+  return limits;
+}
+
 }  // namespace
 
 Gate::Gate(GateSetup setup, MakeSetup again, std::string mode)
@@ -43,6 +55,7 @@ Gate::Gate(GateSetup setup, MakeSetup again, std::string mode)
 
 Result<std::unique_ptr<Gate>, Failure> Gate::create(GateSetup setup, MakeSetup again, std::string mode) {
   std::unique_ptr<Gate> gate(new Gate(std::move(setup), std::move(again), std::move(mode)));
+  raise_descriptor_limit();
   const unsigned workers = gate->config_.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
   auto audit = AuditLog::open(gate->config_.audit_file, workers);
   if (!audit) return Failure{"egret: " + audit.error().what, 2};
@@ -64,7 +77,7 @@ Result<void, Failure> Gate::add_sandbox(const SandboxSetup& sandbox, Certificate
   auto token = proxy_token(config_.state, sandbox.name);
   if (!token) return Failure{"egret: " + token.error().what, 2};
   sandboxes_[sandbox.name] = std::make_shared<Sandbox>(
-      std::move(snapshot), std::make_shared<const CertificateAuthority>(std::move(authority)), std::move(*token));
+      std::move(snapshot), std::make_shared<const CertificateAuthority>(std::move(authority)), std::move(*token), sandbox_limits());
   return {};
 }
 
@@ -126,6 +139,7 @@ void Gate::stop() {
   for (auto& worker : workers_) worker->context().stop();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  for (auto& worker : workers_) worker->settle();
   // Connections end with their worker and still write their ends.
   workers_.clear();
   record("stop", {}, mode_);
@@ -139,6 +153,7 @@ Result<void, Failure> Gate::reload() {
   std::vector<SnapshotPtr> snapshots;
   auto failed = [this](Failure failure) {
     record("reload_failed", {}, failure.text);
+    if (mode_ == "serve") std::cerr << failure.text << "\negret: reload refused; the policy is as it was" << std::endl;
     return failure;
   };
   auto setup = again_();
@@ -161,6 +176,7 @@ Result<void, Failure> Gate::reload() {
   generation_ = generation;
   for (auto& worker : workers_) asio::post(worker->context(), [&worker] { worker->policy_changed(); });
   record("reload", {}, "generation " + std::to_string(generation));
+  if (mode_ == "serve") std::cerr << "egret: reloaded" << std::endl;
   return {};
 }
 

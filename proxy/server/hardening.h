@@ -8,6 +8,9 @@ namespace egret {
 // No core dump, not traceable by other processes of the same user.
 void protect_memory();
 
+// To the hard limit: a gate holds two descriptors for each connection.
+void raise_descriptor_limit();
+
 // Blocks all signals for the threads that are started while it stands; restore() gives the calling
 // thread back what it had.
 class SignalsBlocked {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 #include "certs/trust.h"
@@ -74,10 +75,19 @@ std::string text_of(const ConfigErrors& errors) {
 
 Result<Config, Failure> load_configuration(const std::optional<std::string>& given) {
   const ConfigPlaces places = places_from_environment();
-  const auto path = find_config(given, places);
+  // Empty: built-in defaults, whatever lies in the working directory by now.
+  const auto path = given && given->empty() ? std::nullopt : find_config(given, places);
   if (!path) return default_config(places);
   auto config = load_config(*path, places);
   if (!config) return Failure{text_of(config.error()), 2};
+  if (!given && std::filesystem::path(*path).parent_path() == std::filesystem::path(".").parent_path()) {
+    // Found in the working directory, which may be somebody else's repository.
+    for (const auto& [name, secret] : config->secrets) {
+      if (!std::holds_alternative<SecretSourceExec>(secret.from)) continue;
+      return Failure{secret.source + ": a file that is found in the working directory may not name programs to run (`from: exec:`); say --config " +
+                         *path + " if you trust it", 2};
+    }
+  }
   return std::move(*config);
 }
 

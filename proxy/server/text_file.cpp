@@ -26,6 +26,21 @@ void make_directories(const std::filesystem::path& directory) {
 
 }  // namespace
 
+Result<void, Failure> make_private_directory(const std::string& path) {
+  make_directories(path);
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) return cannot("make the directory", path, error ? error.value() : ENOTDIR);
+  return {};
+}
+
+Result<void, Failure> touch_private_file(const std::string& path) {
+  if (auto made = make_private_directory(std::filesystem::path(path).parent_path()); !made) return made;
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+  if (fd < 0 && errno != ENXIO) return cannot("write", path, errno);  // ENXIO: a FIFO; the log says more
+  if (fd >= 0) ::close(fd);
+  return {};
+}
+
 Result<std::string, Failure> read_text_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return cannot("read", path, errno);

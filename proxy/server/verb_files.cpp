@@ -15,14 +15,18 @@
 namespace egret {
 namespace {
 
+std::string text_of(const ListenTcp& tcp) {
+  const bool v6 = tcp.address.find(':') != std::string::npos;
+  return (v6 ? "[" + tcp.address + "]" : tcp.address) + ":" + std::to_string(tcp.port);
+}
+
 // The proxy URL for this sandbox: a listener of its own, else one where credentials name it.
 Result<std::string, Failure> proxy_url(const Config& config, const std::string& sandbox) {
   const ListenTcp* shared = nullptr;
   for (const Listen& listen : config.listen) {
     const auto* tcp = std::get_if<ListenTcp>(&listen.where);
     if (tcp == nullptr) continue;
-    const std::string where = (tcp->address.find(':') == std::string::npos ? tcp->address : "[" + tcp->address + "]") + ":" + std::to_string(tcp->port);
-    if (listen.sandbox == sandbox) return "http://" + where;
+    if (listen.sandbox == sandbox) return "http://" + text_of(*tcp);
     if (!listen.sandbox && shared == nullptr) shared = tcp;
   }
   if (shared == nullptr) {
@@ -31,7 +35,7 @@ Result<std::string, Failure> proxy_url(const Config& config, const std::string& 
   }
   auto token = proxy_token(config.state, sandbox);
   if (!token) return Failure{"egret: " + token.error().what, 2};
-  return "http://" + sandbox + ":" + *token + "@" + shared->address + ":" + std::to_string(shared->port);
+  return "http://" + sandbox + ":" + *token + "@" + text_of(*shared);
 }
 
 }  // namespace

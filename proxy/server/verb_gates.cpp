@@ -91,7 +91,13 @@ int status_verb(const std::optional<std::string>& path, bool json) {
 int reload_verb(const std::optional<std::string>& path, bool json) {
   // A file with errors is found here too: where the gate keeps its sockets comes from it.
   auto config = load_configuration(path);
-  if (!config) return fail(config.error());
+  if (!config) {
+    // The gate is asked all the same, so that it records what it refused; where a broken file keeps
+    // its state cannot be read, so the usual place is tried.
+    ask_gates(default_config(places_from_environment()).state, "reload");
+    std::cerr << config.error().text << "\negret: the policy stays as it was\n";
+    return config.error().exit_code;
+  }
   const auto answers = ask_gates(config->state, "reload");
   if (answers.empty()) return fail({"egret: no gate is running on the state directory " + config->state, 1});
   int status = 0;

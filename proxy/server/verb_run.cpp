@@ -14,6 +14,7 @@
 namespace egret {
 namespace {
 
+constexpr const char* local_config = "egret.yaml";
 constexpr const char* bundle_inside = "/run/egret/ca-bundle.pem";
 constexpr const char* trust_store_inside = "/run/egret/truststore.jks";
 
@@ -24,9 +25,16 @@ std::string own_variable(const Variables& own, std::string_view name) {
   return {};
 }
 
-std::vector<std::string> environment_sources(const SandboxSetup& sandbox) {
+// Every secret that the file or a flag knows, this sandbox's or not: none of their sources is for it.
+std::vector<SecretConfig> all_secrets(const Config& config, const SandboxSetup& sandbox) {
+  std::vector<SecretConfig> out = sandbox.secrets;
+  for (const auto& [name, secret] : config.secrets) out.push_back(secret);
+  return out;
+}
+
+std::vector<std::string> environment_sources(const Config& config, const SandboxSetup& sandbox) {
   std::vector<std::string> out;
-  for (const SecretConfig& secret : sandbox.secrets) {
+  for (const SecretConfig& secret : all_secrets(config, sandbox)) {
     if (const auto* from = std::get_if<SecretSourceEnv>(&secret.from)) out.push_back(from->variable);
   }
   return out;
@@ -35,7 +43,8 @@ std::vector<std::string> environment_sources(const SandboxSetup& sandbox) {
 // What must not be visible inside, wherever it lies: state, audit, secret files, the configuration.
 std::vector<std::string> hidden_paths(const Config& config, const SandboxSetup& sandbox) {
   std::vector<std::string> out = {config.state, config.audit_file};
-  for (const SecretConfig& secret : sandbox.secrets) {
+  if (!config.file.empty()) out.push_back(std::filesystem::absolute(config.file));
+  for (const SecretConfig& secret : all_secrets(config, sandbox)) {
     if (const auto* from = std::get_if<SecretSourceFile>(&secret.from)) out.push_back(from->path);
   }
   return out;
@@ -45,6 +54,11 @@ std::vector<std::string> absolute_paths(const std::vector<std::string>& paths) {
   std::vector<std::string> out;
   for (const std::string& path : paths) out.push_back(std::filesystem::absolute(path).lexically_normal());
   return out;
+}
+
+Result<void, Failure> make_private_places(const Config& config) {
+  if (auto made = make_private_directory(config.state); !made) return made;
+  return touch_private_file(config.audit_file);
 }
 
 struct Prepared {
@@ -72,12 +86,14 @@ Result<Prepared, Failure> prepare(const RunFlags& flags) {
     added.push_back(std::move(variable));
   }
   added.emplace_back("EGRET_SANDBOX", sandbox.name);
-  auto environment = environment_for_sandbox(own, added, environment_sources(sandbox), flags.pass, (*snapshot)->grants);
+  auto environment = environment_for_sandbox(own, added, environment_sources(setup->config, sandbox), flags.pass, (*snapshot)->grants);
   if (!environment.hidden.empty() && !flags.quiet) {
     std::cerr << "egret: not passed into the sandbox:";
     for (const std::string& name : environment.hidden) std::cerr << ' ' << name;
     std::cerr << " (make it a secret with --secret NAME, or pass it as it is with --env NAME)\n";
   }
+  // What is hidden has to be there before: nothing inside may put something of its own in its place.
+  if (auto made = make_private_places(setup->config); !made) return made.error();
   SandboxRequest request;
   request.command = flags.command;
   request.working_directory = std::filesystem::current_path();
@@ -94,12 +110,29 @@ Failure of(const SetupFault& fault) {
 
 void print_summary(Gate& gate, const std::string& name) {
   const SandboxCounts& counts = gate.sandbox(name)->counts();
-  std::cerr << "egret: " << counts.requests << " requests, " << counts.denials << " denied; audit: " << gate.config().audit_file << "\n";
+  const auto requests = counts.requests.load();
+  const auto denials = counts.denials.load();
+  std::cerr << "egret: " << requests << (requests == 1 ? " request, " : " requests, ") << denials
+            << (denials == 1 ? " denial; audit: " : " denials; audit: ") << gate.config().audit_file << "\n";
+}
+
+// An egret.yaml that the command has left here would be the next run's policy: a person has to look
+// at it first.
+void set_aside_new_config() {
+  if (!std::filesystem::exists(std::filesystem::symlink_status(local_config))) return;
+  std::error_code error;
+  const std::string aside = std::string(local_config) + ".from-sandbox";
+  std::filesystem::rename(local_config, aside, error);
+  std::cerr << "egret: the command has written " << local_config << ", which the next run would read; "
+            << (error ? std::string("remove it or look at it first") : "it is now " + aside) << "\n";
 }
 
 }  // namespace
 
 int run_verb(const RunFlags& flags) {
+  if (flags.command.empty()) {
+    return fail({"egret: run: no command; write it behind --, e.g. egret run --profile github-read -- git clone https://github.com/owner/repo", 2});
+  }
   auto prepared = prepare(flags);
   if (!prepared) return fail(prepared.error());
   const SandboxSetup setup = prepared->setup.sandboxes.front();
@@ -107,14 +140,19 @@ int run_verb(const RunFlags& flags) {
     std::cout << describe_plan(prepared->request);
     return 0;
   }
-  for (const std::string& variable : environment_sources(setup)) forget_variable(variable);
+  for (const std::string& variable : environment_sources(prepared->setup.config, setup)) forget_variable(variable);
   auto sandbox = ProcessSandbox::start(std::move(prepared->request));
   if (!sandbox) return fail(of(sandbox.error()));
   for (const std::string& note : sandbox->notes()) std::cerr << "egret: " << note << "\n";
   protect_memory();
   const SignalsBlocked signals_blocked;  // the gate's threads leave every signal to this one
 
-  auto gate = Gate::create(std::move(prepared->setup), [flags] { return setup_for_sandbox(flags); }, "run");
+  // A reload reads the file that was there at the start, not one that the command has made since.
+  RunFlags again = flags;
+  again.config = prepared->setup.config.file;
+  const MakeSetup remake = [again] { return setup_for_sandbox(again); };
+  const bool had_local_file = std::filesystem::exists(local_config);
+  auto gate = Gate::create(std::move(prepared->setup), remake, "run");
   if (!gate) return fail(gate.error());
   if (auto added = (*gate)->add_sandbox(setup, std::move(prepared->authority), prepared->snapshot); !added) return fail(added.error());
   (*gate)->start();
@@ -125,6 +163,7 @@ int run_verb(const RunFlags& flags) {
   const auto status = sandbox->run();
   if (control) control->reset();
   (*gate)->stop();
+  if (!had_local_file) set_aside_new_config();
   if (!flags.quiet) print_summary(**gate, setup.name);
   return status ? *status : fail(of(status.error()));
 }

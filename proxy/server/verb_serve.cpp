@@ -24,15 +24,6 @@ Result<void, Failure> add_sandboxes(Gate& gate, const std::vector<SandboxSetup>&
   return {};
 }
 
-void reload(Gate& gate) {
-  const auto reloaded = gate.reload();
-  if (reloaded) {
-    std::cerr << "egret: reloaded" << std::endl;
-  } else {
-    std::cerr << reloaded.error().text << "\negret: reload refused; the policy is as it was" << std::endl;
-  }
-}
-
 }  // namespace
 
 int serve_verb(const std::optional<std::string>& config) {
@@ -59,7 +50,7 @@ int serve_verb(const std::optional<std::string>& config) {
   ::sigemptyset(&awaited);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&awaited, signal);
   int signal = 0;
-  while (::sigwait(&awaited, &signal) == 0 && signal == SIGHUP) reload(**gate);
+  while (::sigwait(&awaited, &signal) == 0 && signal == SIGHUP) (*gate)->reload();
   control->reset();
   (*gate)->stop();
   return 0;

@@ -12,7 +12,8 @@ AuditScope::AuditScope(Worker& worker, Sandbox& sandbox, const ConnectionFacts& 
 
 AuditScope::~AuditScope() {
   std::string body;
-  if (state_ == State::allowed) {
+  if (state_ == State::allowed || state_ == State::allowing) {
+    if (state_ == State::allowing) failed("stopped");  // torn down while the decision was being written
     end_.time = std::chrono::system_clock::now();
     end_.id = id_;
     end_.sandbox = sandbox_.name();
@@ -75,6 +76,7 @@ Task<bool> AuditScope::allow(const Admission& admission, std::string_view addres
   record.address = address;
   std::string body;
   render(record, body);
+  state_ = State::allowing;
   const bool written = co_await worker_.record(std::move(body));
   state_ = written ? State::allowed : State::denied;
   co_return written;
@@ -83,6 +85,10 @@ Task<bool> AuditScope::allow(const Admission& admission, std::string_view addres
 void AuditScope::connected(std::string_view address) {
   address_ = address;
   end_.connect_ms = ms_since_start();
+}
+
+void AuditScope::used(const std::vector<PlannedUse>& uses) {
+  for (const PlannedUse& use : uses) end_.secrets.push_back({use.grant->name, use.in, use.count});
 }
 
 void AuditScope::first_byte() { end_.first_byte_ms = ms_since_start(); }

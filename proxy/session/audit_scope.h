@@ -39,10 +39,12 @@ class AuditScope {
   void first_byte();
   void answered(int status) { end_.status = status; }
   void failed(std::string_view error) { if (error_.empty()) error_ = error; }
+  // Secrets that were put into the body, known only when it has passed.
+  void used(const std::vector<PlannedUse>& uses);
   ResponseRecord& end() { return end_; }
 
  private:
-  enum class State { open, denied, allowed };
+  enum class State { open, denied, allowed, allowing };
   double ms_since_start() const;
   RequestRecord request_record(const Admission& admission) const;
 

@@ -42,9 +42,11 @@ bool Connection::identify(std::string_view user, std::string_view token) {
   auto found = worker_.shared().sandbox_named ? worker_.shared().sandbox_named(user, token) : nullptr;
   if (!found) return false;
   if (sandbox_) return sandbox_ == found;
+  if (found->counts().connections.load(std::memory_order_relaxed) >= found->limits().connections_max) return false;
   sandbox_ = std::move(found);
-  sandbox_->counts().connections.fetch_add(1, std::memory_order_relaxed);
-  return true;
+  listener_->unidentified.fetch_sub(1);
+  unidentified_ = false;
+  return counted_in();
 }
 
 // Where the listener does not say whose it is, Proxy-Authorization does (RFC 7617).

@@ -12,10 +12,21 @@ namespace {
 constexpr std::chrono::seconds first_bytes_max{10};
 constexpr std::chrono::seconds hello_max{10};
 constexpr std::chrono::seconds linger_max{2};
+constexpr std::size_t unidentified_max = 256;
 constexpr std::size_t linger_bytes_max = 1024 * 1024;
 
 // TLS record: fatal alert, unrecognized_name (112).
 constexpr std::string_view alert_unrecognized_name("\x15\x03\x03\x00\x02\x02\x70", 7);
+
+// Whether the first bytes are an HTTP method and its space; nothing while that cannot be said yet.
+std::optional<bool> is_http(std::string_view bytes) {
+  constexpr std::size_t method_bytes_max = 16;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (bytes[i] == ' ') return i > 0;
+    if (bytes[i] < 'A' || bytes[i] > 'Z' || i == method_bytes_max) return false;
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -32,11 +43,19 @@ Connection::Connection(Worker& worker, std::shared_ptr<const ListenerFacts> list
       stream_(std::move(socket), worker.deadlines()) {}
 
 Connection::~Connection() {
+  if (unidentified_) listener_->unidentified.fetch_sub(1);
   if (sandbox_) sandbox_->counts().connections.fetch_sub(1, std::memory_order_relaxed);
 }
 
+// Whether there is room for one more connection of this sandbox, or of nobody yet.
+bool Connection::counted_in() {
+  if (sandbox_) return sandbox_->counts().connections.fetch_add(1, std::memory_order_relaxed) < sandbox_->limits().connections_max;
+  unidentified_ = true;
+  return listener_->unidentified.fetch_add(1) < unidentified_max;
+}
+
 Task<void> Connection::run() {
-  if (sandbox_ && sandbox_->counts().connections.fetch_add(1, std::memory_order_relaxed) >= sandbox_->limits().connections_max) {
+  if (!counted_in()) {
     co_await refuse_connection(Reason::limit_connections, nullptr);
     co_return;
   }
@@ -73,13 +92,19 @@ Task<void> Connection::run_captured(std::optional<Host> host, std::uint16_t port
         co_return;
       }
     } else {
-      const char first = buffer_.view().front();
-      const std::optional<Target> target = host ? std::optional(Target{Scheme::http, *host, port}) : std::nullopt;
-      if (first < 'A' || first > 'Z') {  // no HTTP method
-        co_await refuse_unspoken(host, port, Reason::protocol_denied);
+      const std::optional<bool> http = is_http(buffer_.view());
+      if (http == false) {
+        co_await refuse_unspoken(host, port, port == 443 ? Reason::not_tls : Reason::protocol_denied);
         co_return;
       }
+      const std::optional<Target> target = host ? std::optional(Target{Scheme::http, *host, port}) : std::nullopt;
       Ingress ingress;
+      if (!http) {
+        const StreamError more = co_await buffer_.fill(stream_);
+        if (more == StreamError::none) continue;
+        co_await refuse_unspoken(host, port, more == StreamError::timed_out ? Reason::limit_time : Reason::client_gone);
+        co_return;
+      }
       ingress.kind = transparent() ? Ingress::Kind::transparent_plain : Ingress::Kind::intercepted;
       ingress.port = port;
       if (!transparent()) ingress.settled = target;

@@ -2,6 +2,7 @@
 // then its requests are served one by one, or it is relayed as a tunnel, or refused in words.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@ struct ListenerFacts {
   Capture capture = Capture::forward;   // forward (TCP), unix_socket, netns or redirect
   std::shared_ptr<Sandbox> sandbox;     // null: credentials name it
   std::uint16_t own_port = 0;           // netns, redirect: a connection to it was not redirected
+  mutable std::atomic<std::size_t> unidentified{0};  // connections that have not said whose they are
 };
 
 // Serves the connection to its end. Owns everything it needs.
@@ -44,6 +46,7 @@ class Connection {
   Task<void> run_socks();
   Task<bool> identify(ClientExchange& client);
   bool identify(std::string_view user, std::string_view token);
+  bool counted_in();
 
   // capture_transparent.cpp: connections redirected in a namespace or on the host
   Task<void> run_transparent();
@@ -72,6 +75,7 @@ class Connection {
   ReadBuffer buffer_;
   std::string original_address_;   // transparent: as the client dialled it
   unsigned requests_ = 0;
+  bool unidentified_ = false;  // counted among the listener's
 };
 
 }  // namespace egret

@@ -17,6 +17,7 @@ namespace {
 constexpr std::uint32_t ttl_s = 60;
 constexpr std::chrono::seconds tcp_idle_max{30};
 constexpr std::size_t message_bytes_max = 4096;
+constexpr unsigned messages_a_turn = 64;
 
 // Whether any rule could let something to this name pass, on whatever port.
 std::optional<Denial> refused_name(const Policy& policy, const Host& host) {
@@ -50,6 +51,17 @@ void record_name(Worker& worker, Sandbox& sandbox, const DnsQuery& query, const 
   worker.record_end(std::move(body));
 }
 
+void record_limit(Worker& worker, Sandbox& sandbox) {
+  GateRecord record;
+  record.time = std::chrono::system_clock::now();
+  record.what = "limit";
+  record.sandbox = sandbox.name();
+  record.detail = name(Reason::limit_dns_names);
+  std::string body;
+  render(record, body);
+  worker.record_end(std::move(body));
+}
+
 }  // namespace
 
 std::string answer_dns(Worker& worker, Sandbox& sandbox, std::string_view message) {
@@ -62,7 +74,10 @@ std::string answer_dns(Worker& worker, Sandbox& sandbox, std::string_view messag
   const bool wants_aaaa = query->type == static_cast<std::uint16_t>(DnsType::aaaa);
   // A name that cannot be recorded is not answered.
   const auto entry = worker.audit().counters().failing ? std::nullopt : sandbox.names().address_for(*query->host);
-  if (!entry) return make_dns_answer(*query, DnsCode::server_failure, std::nullopt, ttl_s);
+  if (!entry) {
+    if (sandbox.first_name_too_many()) record_limit(worker, sandbox);
+    return make_dns_answer(*query, DnsCode::server_failure, std::nullopt, ttl_s);
+  }
   std::optional<IpAddress> answer;
   if (wants_a) answer = entry->v4;
   if (wants_aaaa) answer = entry->v6;
@@ -73,7 +88,8 @@ std::string answer_dns(Worker& worker, Sandbox& sandbox, std::string_view messag
 Task<void> serve_dns_udp(Worker& worker, std::shared_ptr<Sandbox> sandbox, int fd) {
   asio::posix::stream_descriptor socket(worker.context(), fd);
   char message[message_bytes_max];
-  while (true) {
+  for (unsigned turn = 1;; ++turn) {
+    if (turn % messages_a_turn == 0) co_await asio::post(worker.context(), asio::use_awaitable);
     sockaddr_storage peer{};
     socklen_t peer_bytes = sizeof peer;
     const ssize_t got = ::recvfrom(fd, message, sizeof message, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&peer), &peer_bytes);

@@ -12,6 +12,8 @@ namespace {
 
 Refusal refuse_with(Reason reason, std::string hint = {}) { return refusal_of(Denial{reason, {}, std::move(hint)}); }
 
+constexpr unsigned interim_max = 16;  // 1xx responses before the final one
+
 const FieldList& no_trailers() {
   static const FieldList none;
   return none;
@@ -115,10 +117,10 @@ Task<bool> ExchangeSession::connect() {
   from_pool_ = origin_ != nullptr;
   std::vector<CheckedAddress> addresses;
   if (!from_pool_) {
-    auto located = co_await worker_.dialer().locate(*admission_.permit, snapshot_->addresses);
+    auto located = co_await locate();
     if (!located) {
       const Refusal refusal = located.error();
-      if (refusal.denial.reason == Reason::addr_forbidden) {
+      if (refusal.denial.reason == Reason::addr_forbidden || refusal.denial.reason == Reason::loop) {
         co_await refuse(refusal);
         co_return false;
       }
@@ -131,11 +133,6 @@ Task<bool> ExchangeSession::connect() {
       co_return false;
     }
     addresses = std::move(*located);
-    if (leads_back(worker_.shared().own_listeners, addresses)) {
-      const Refusal loop = refuse_with(Reason::loop);
-      co_await refuse(loop);
-      co_return false;
-    }
   }
   const std::string address = from_pool_ ? origin_->address() : addresses.front().address().text();
   const bool recorded = co_await audit_.allow(admission_, address);
@@ -144,18 +141,42 @@ Task<bool> ExchangeSession::connect() {
     co_return false;
   }
   if (!from_pool_) {
-    auto connected = co_await worker_.dialer().connect(*admission_.permit, addresses,
-                                                       worker_.shared().origin_tls.get().get(), key);
-    if (!connected) {
-      const Refusal refusal = connected.error();
+    const bool dialled = co_await dial(addresses);
+    if (!dialled) {
+      const Refusal refusal = *refusal_;
       co_await fail(refusal);
       co_return false;
     }
-    origin_ = std::make_unique<Http1OriginConnection>(std::move(*connected), worker_.shared().http1,
-                                                      worker_.shared().origin_timeouts);
   }
   audit_.connected(origin_->address());
+  if (refusal_) {  // a reload has closed it meanwhile
+    const Refusal refusal = *refusal_;
+    co_await fail(refusal);
+    co_return false;
+  }
   co_return true;
+}
+
+// Where the target is; the gate itself is no origin.
+Task<Result<std::vector<CheckedAddress>, Refusal>> ExchangeSession::locate() {
+  auto located = co_await worker_.dialer().locate(*admission_.permit, snapshot_->addresses);
+  if (located && leads_back(worker_.shared().own_listeners, *located)) co_return refuse_with(Reason::loop);
+  co_return located;
+}
+
+// A fresh connection, proved to be the target's; else refusal_ says why not.
+Task<bool> ExchangeSession::dial(const std::vector<CheckedAddress>& addresses) {
+  const OriginTls* tls = worker_.shared().origin_tls.get().get();
+  std::string key = pool_key();
+  auto connected = co_await worker_.dialer().connect(*admission_.permit, addresses, tls, std::move(key));
+  if (!connected) {
+    if (!refusal_) refusal_ = connected.error();
+    co_return false;
+  }
+  origin_ = std::make_unique<Http1OriginConnection>(std::move(*connected), worker_.shared().http1,
+                                                    worker_.shared().origin_timeouts);
+  audit_.connected(origin_->address());
+  co_return !refusal_;
 }
 
 BodyLength ExchangeSession::length_for_origin(const BodyGuard& guard) const {
@@ -185,8 +206,11 @@ Task<void> ExchangeSession::relay() {
     upload_done_ = true;
     co_await download();
   } else {
-    co_await (upload(length, guard) && download());
+    // Before the two directions run side by side: the client's side has one writer at a time.
+    if (admission_.expects_continue) co_await client_.send_continue();
+    co_await (upload(guard) && download());
     client_.resume();
+    audit_.used(guard.uses());
   }
   if (refusal_) {
     const Refusal refusal = *refusal_;
@@ -194,15 +218,7 @@ Task<void> ExchangeSession::relay() {
   }
 }
 
-Task<void> ExchangeSession::upload(BodyLength, BodyGuard& guard) {
-  if (admission_.expects_continue) {
-    const StreamError continued = co_await client_.send_continue();
-    if (continued != StreamError::none) {
-      refusal_ = refuse_with(Reason::client_gone);
-      origin_->abort();
-      co_return;
-    }
-  }
+Task<void> ExchangeSession::upload(BodyGuard& guard) {
   std::string out;
   while (true) {
     const auto piece = co_await client_.read_body();
@@ -247,26 +263,21 @@ void ExchangeSession::response_broke(const BodyFault& fault) {
 // The final head; interim ones are passed on. Reads again on a fresh connection where an idle one
 // turned out to be closed and the request may be repeated.
 Task<std::optional<ResponseHead>> ExchangeSession::read_response_head() {
-  while (true) {
+  for (unsigned interim = 0; interim <= interim_max; ++interim) {
     auto head = co_await origin_->read_head();
     if (!head) {
+      if (refusal_) co_return std::nullopt;  // we closed it ourselves
       const bool closed_while_idle = from_pool_ && !origin_->answered() && !head.error().wire &&
                                      head.error().stream != StreamError::timed_out;
       if (closed_while_idle && may_be_repeated(client_.head(), client_.request_length())) {
         from_pool_ = false;
-        const auto addresses = co_await worker_.dialer().locate(*admission_.permit, snapshot_->addresses);
+        const auto addresses = co_await locate();
         if (!addresses) {
           refusal_ = addresses.error();
           co_return std::nullopt;
         }
-        auto fresh = co_await worker_.dialer().connect(*admission_.permit, *addresses,
-                                                       worker_.shared().origin_tls.get().get(), pool_key());
-        if (!fresh) {
-          refusal_ = fresh.error();
-          co_return std::nullopt;
-        }
-        origin_ = std::make_unique<Http1OriginConnection>(std::move(*fresh), worker_.shared().http1,
-                                                          worker_.shared().origin_timeouts);
+        const bool dialled = co_await dial(*addresses);
+        if (!dialled) co_return std::nullopt;
         co_await send_request_head(BodyLength());
         co_await origin_->finish_request();
         continue;
@@ -284,6 +295,8 @@ Task<std::optional<ResponseHead>> ExchangeSession::read_response_head() {
       co_return std::nullopt;
     }
   }
+  refusal_ = refuse_with(Reason::upstream_framing);
+  co_return std::nullopt;
 }
 
 Task<void> ExchangeSession::download() {
@@ -307,13 +320,15 @@ Task<void> ExchangeSession::download() {
 
 Task<void> ExchangeSession::relay_body(ResponseHead& head) {
   ResponseRecord& record = audit_.end();
-  const std::shared_ptr<const Needles>& needles = needles_for_response(*snapshot_, admission_.addressed->target.host);
-  const auto cleaned = clean_response(head, needles, record.redactions);
+  const std::shared_ptr<const Needles>& in_head = needles_for_response(*snapshot_, admission_.addressed->target.host);
+  // What says that it is coded is searched too, at equal length: it may say so and not be.
+  const std::shared_ptr<const Needles> needles = is_identity_coded(head.fields) ? in_head : snapshot_->mask;
+  const auto cleaned = clean_response(head, in_head, record.redactions);
   if (!cleaned) {
     refusal_ = cleaned.error();
     co_return;
   }
-  const bool scanned = !needles->empty() && is_identity_coded(head.fields);
+  const bool scanned = !needles->empty();
   StreamReplacer redactor(scanned ? needles : nullptr);
   BodyLength length = origin_->response_length();
   if (length.kind == BodyLength::Kind::length && scanned && !needles->keeps_length()) length.kind = BodyLength::Kind::until_close;
@@ -386,7 +401,6 @@ Task<void> ExchangeSession::relay_websocket(const ResponseHead& head) {
   record.frames_down = end.frames_down;
   record.redactions += end.redactions;
   if (end.error) audit_.failed(name(*end.error));
-  client_.abort();
   origin_->abort();
 }
 
@@ -395,14 +409,14 @@ void ExchangeSession::give_back_connection() {
 }
 
 void ExchangeSession::policy_changed() {
-  if (!admission_.permit || !origin_) return;
+  if (!admission_.permit || refusal_) return;
   const SnapshotPtr now = sandbox_.snapshot();
   const Verdict verdict =
       decide(now->policy, {admission_.addressed->target, client_.head().method, &admission_.addressed->path});
   if (std::holds_alternative<Permit>(verdict)) return;
   audit_.failed(name(Reason::policy_changed));
   refusal_ = refuse_with(Reason::policy_changed);
-  origin_->abort();
+  if (origin_) origin_->abort();
   client_.abort();
 }
 

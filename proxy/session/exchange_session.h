@@ -31,8 +31,10 @@ class ExchangeSession final : public LongLived {
   Task<void> reply(const Refusal& refusal);
   Task<void> fail(const Refusal& refusal);
   Task<bool> connect();
+  Task<Result<std::vector<CheckedAddress>, Refusal>> locate();
+  Task<bool> dial(const std::vector<CheckedAddress>& addresses);
   Task<void> relay();
-  Task<void> upload(BodyLength length, BodyGuard& guard);
+  Task<void> upload(BodyGuard& guard);
   Task<void> download();
   Task<std::optional<ResponseHead>> read_response_head();
   Task<bool> send_request_head(BodyLength length);

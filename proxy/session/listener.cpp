@@ -15,6 +15,7 @@ namespace egret {
 namespace {
 
 constexpr std::chrono::milliseconds back_off{200};
+constexpr unsigned accepts_a_turn = 64;
 
 // Errors of one connection, not of the listener (accept(2)).
 bool is_passing(int error) {
@@ -45,7 +46,8 @@ void spawn_on(Worker& worker, Task<void> task) {
 
 Task<void> accept_loop(Worker& worker, int fd, OnAccept on_accept) {
   asio::posix::stream_descriptor listener(worker.context(), fd);
-  while (true) {
+  for (unsigned turn = 1;; ++turn) {
+    if (turn % accepts_a_turn == 0) co_await asio::post(worker.context(), asio::use_awaitable);
     sockaddr_storage peer{};
     socklen_t peer_bytes = sizeof peer;
     const int accepted = ::accept4(fd, reinterpret_cast<sockaddr*>(&peer), &peer_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);

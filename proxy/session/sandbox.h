@@ -48,6 +48,8 @@ class Sandbox {
   bool may_explain();
 
   NameMap& names() { return names_; }
+  // True once: the name map is full and nobody has said so yet.
+  bool first_name_too_many() { return !names_full_.exchange(true); }
   SandboxCounts& counts() { return counts_; }
   const SandboxLimits& limits() const { return limits_; }
   // Constant time.
@@ -63,6 +65,7 @@ class Sandbox {
   LeafCache refused_leaves_;
   NameMap names_;
   SandboxCounts counts_;
+  std::atomic<bool> names_full_{false};
   std::mutex explain_mutex_;
   std::chrono::steady_clock::time_point explain_second_{};
   unsigned explained_ = 0;

@@ -9,23 +9,72 @@ namespace {
 
 constexpr std::chrono::minutes idle_max{60};
 
+// The records of one tunnel: its beginning, and on every path its end.
+class TunnelAudit {
+ public:
+  TunnelAudit(Worker& worker, Sandbox& sandbox, const ConnectionFacts& facts, const Permit& permit, std::string address)
+      : worker_(worker), address_(std::move(address)), started_(std::chrono::steady_clock::now()) {
+    record_.id = facts.id;
+    record_.sandbox = sandbox.name();
+    record_.capture = facts.capture;
+    record_.decision = AuditDecision::allow;
+    record_.reason = Reason::rule;
+    record_.rule = permit.rule();
+    record_.target = &permit.target();
+    record_.address = address_;
+  }
+  TunnelAudit(const TunnelAudit&) = delete;
+  TunnelAudit& operator=(const TunnelAudit&) = delete;
+  ~TunnelAudit() {
+    if (!begun_) return;
+    record_.end = true;
+    record_.bytes_up = bytes_up;
+    record_.bytes_down = bytes_down;
+    if (error_) record_.error = name(*error_);
+    record_.total_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - started_).count();
+    worker_.record_end(rendered());
+  }
+
+  Task<bool> begin() {
+    begun_ = true;
+    begun_ = co_await worker_.record(rendered());
+    co_return begun_;
+  }
+  void failed(Reason reason) { error_ = reason; }
+
+  std::uint64_t bytes_up = 0;
+  std::uint64_t bytes_down = 0;
+
+ private:
+  std::string rendered() {
+    record_.time = std::chrono::system_clock::now();
+    std::string body;
+    render(record_, body);
+    return body;
+  }
+  Worker& worker_;
+  std::string address_;
+  std::chrono::steady_clock::time_point started_;
+  ConnectionRecord record_;
+  std::optional<Reason> error_;
+  bool begun_ = false;
+};
+
 // An opaque relay: what `tunnel: true` opens, and nothing else does.
 class Tunnel final : public LongLived {
  public:
-  Tunnel(Worker& worker, Sandbox& sandbox, const Permit& permit, Stream& client, ReadBuffer& client_buffer, Stream& origin)
-      : worker_(worker), sandbox_(sandbox), permit_(permit), client_(client), client_buffer_(client_buffer), origin_(origin) {
+  Tunnel(Worker& worker, Sandbox& sandbox, const Permit& permit, Stream& client, ReadBuffer& client_buffer, Stream& origin,
+         TunnelAudit& audit)
+      : worker_(worker), sandbox_(sandbox), permit_(permit), client_(client), client_buffer_(client_buffer), origin_(origin),
+        audit_(audit) {
     worker_.add(*this);
   }
   ~Tunnel() { worker_.remove(*this); }
 
   Task<void> run() {
     using namespace asio::experimental::awaitable_operators;
-    co_await (pump(client_, client_buffer_, origin_, bytes_up) && pump(origin_, origin_buffer_, client_, bytes_down));
+    co_await (pump(client_, client_buffer_, origin_, audit_.bytes_up) && pump(origin_, origin_buffer_, client_, audit_.bytes_down));
   }
-
-  std::uint64_t bytes_up = 0;
-  std::uint64_t bytes_down = 0;
-  std::optional<Reason> error;
 
  private:
   void policy_changed() override {
@@ -34,7 +83,7 @@ class Tunnel final : public LongLived {
   }
 
   void end_with(Reason reason) {
-    error = reason;
+    audit_.failed(reason);
     client_.interrupt();
     origin_.interrupt();
   }
@@ -92,52 +141,36 @@ class Tunnel final : public LongLived {
   ReadBuffer& client_buffer_;
   Stream& origin_;
   ReadBuffer origin_buffer_;
+  TunnelAudit& audit_;
 };
 
 }  // namespace
 
 Task<void> Connection::run_tunnel(const Permit& permit) {
-  const auto started = std::chrono::steady_clock::now();
   const SnapshotPtr snapshot = sandbox().snapshot();
   ++requests_;
   const auto located = co_await worker_.dialer().locate(permit, snapshot->addresses);
   if (!located) {
-    co_await refuse_connection(located.error().denial.reason, &permit.target(), permit.rule());
+    const Reason reason = located.error().denial.reason;
+    co_await refuse_connection(reason, &permit.target(), permit.rule());
     co_return;
   }
-  ConnectionRecord record;
-  record.time = std::chrono::system_clock::now();
-  record.id = facts_.id;
-  record.sandbox = sandbox().name();
-  record.capture = facts_.capture;
-  record.decision = AuditDecision::allow;
-  record.reason = Reason::rule;
-  record.rule = permit.rule();
-  record.target = &permit.target();
-  const std::string address = located->front().address().text();
-  record.address = address;
-  std::string body;
-  render(record, body);
-  const bool recorded = co_await worker_.record(std::move(body));
+  TunnelAudit audit(worker_, sandbox(), facts_, permit, located->front().address().text());
+  const bool recorded = co_await audit.begin();
   if (!recorded) co_return;
-  record.end = true;
-  auto origin = co_await worker_.dialer().connect(permit, *located, nullptr, {});
-  std::string error;
-  if (origin) {
-    Tunnel tunnel(worker_, sandbox(), permit, stream_, buffer_, *origin->stream);
-    co_await tunnel.run();
-    record.bytes_up = tunnel.bytes_up;
-    record.bytes_down = tunnel.bytes_down;
-    if (tunnel.error) error = name(*tunnel.error);
-  } else {
-    error = name(origin.error().denial.reason);
+  std::string no_key;
+  auto origin = co_await worker_.dialer().connect(permit, *located, nullptr, std::move(no_key));
+  if (!origin) {
+    audit.failed(origin.error().denial.reason);
+    co_return;
   }
-  record.time = std::chrono::system_clock::now();
-  record.total_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - started).count();
-  record.error = error;
-  body.clear();
-  render(record, body);
-  worker_.record_end(std::move(body));
+  // A reload while it was being dialled counts.
+  if (!std::holds_alternative<Permit>(decide_tunnel(sandbox().snapshot()->policy, permit.target()))) {
+    audit.failed(Reason::policy_changed);
+    co_return;
+  }
+  Tunnel tunnel(worker_, sandbox(), permit, stream_, buffer_, *origin->stream, audit);
+  co_await tunnel.run();
 }
 
 }  // namespace egret

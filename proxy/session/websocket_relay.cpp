@@ -1,6 +1,8 @@
 #include "proxy/session/websocket_relay.h"
 
+#include <optional>
 #include <string>
+#include <utility>
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
@@ -24,14 +26,15 @@ Task<WebSocketEnd> WebSocketRelay::run() {
 
 Task<void> WebSocketRelay::pump(Stream& from, ReadBuffer& buffer, Stream& to, WebSocketFrames& frames, std::uint64_t& bytes) {
   // Equal length, so that no frame's length changes. What clients send is masked: nothing to see there.
-  StreamReplacer redactor(&from == &origin_ ? snapshot_.mask : nullptr);
+  const std::shared_ptr<const Needles> needles = &from == &origin_ ? snapshot_.mask : nullptr;
+  std::optional<StreamReplacer> redactor(std::in_place, needles);
   std::string out;
   while (true) {
     if (buffer.empty()) {
       from.limit(idle_max);
       const StreamError error = co_await buffer.fill(from);
       if (error == StreamError::end) {
-        end_.redactions += redactor.replaced();
+        end_.redactions += redactor->replaced();
         co_await to.finish_writing();
         if (!frames.close_seen()) to.interrupt();  // one side has gone without a close frame
         co_return;
@@ -45,12 +48,18 @@ Task<void> WebSocketRelay::pump(Stream& from, ReadBuffer& buffer, Stream& to, We
     to.limit(idle_max);
     bytes += buffer.view().size();
     out.clear();
-    redactor.push(buffer.view(), out);
+    redactor->push(buffer.view(), out);
+    if (frames.between_frames()) {
+      // A whole frame never waits for the next one.
+      redactor->finish(out);
+      end_.redactions += redactor->replaced();
+      redactor.emplace(needles);
+    }
     const StreamError written = co_await to.write(out);
     if (written != StreamError::none) break;
     buffer.consume(buffer.view().size());
   }
-  end_.redactions += redactor.replaced();
+  end_.redactions += redactor->replaced();
   from.interrupt();
   to.interrupt();
 }

@@ -50,8 +50,11 @@ Task<bool> Worker::record(std::string body) {
   // The log calls back on its own thread; the answer is posted to this one.
   auto start = [this](auto handler, std::string line) {
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-    audit().submit(index_, std::move(line), [this, shared](Written written) {
-      asio::post(context_, [shared, written] { std::move (*shared)(written == Written::yes); });
+    decisions_in_flight_.fetch_add(1);
+    audit().submit(index_, std::move(line), [this, shared](Written written) mutable {
+      asio::post(context_, [own = std::move(shared), written] { std::move (*own)(written == Written::yes); });
+      decisions_in_flight_.fetch_sub(1);
+      decisions_in_flight_.notify_all();
     });
   };
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(start, asio::use_awaitable,
@@ -63,6 +66,10 @@ void Worker::policy_changed() {
   sessions_.clear();
   const std::vector<LongLived*> now = long_lived_;
   for (LongLived* one : now) one->policy_changed();
+}
+
+void Worker::settle() {
+  for (int left = decisions_in_flight_.load(); left > 0; left = decisions_in_flight_.load()) decisions_in_flight_.wait(left);
 }
 
 void Worker::prune_later() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <future>
 #include <memory>
@@ -80,6 +81,9 @@ class Worker {
   // After a reload, on this worker's thread.
   void policy_changed();
 
+  // After run() has ended: until the log has answered every decision that was handed to it.
+  void settle();
+
   // Runs until the context is stopped.
   void run();
 
@@ -95,6 +99,7 @@ class Worker {
   OriginPool pool_;
   asio::steady_timer prune_timer_{context_};
   std::vector<LongLived*> long_lived_;
+  std::atomic<int> decisions_in_flight_{0};
   std::uint64_t id_key_;
   std::uint64_t id_count_ = 0;
 };

@@ -39,6 +39,8 @@ class WebSocketFrames {
   Result<void, WireFault> feed(std::string_view in);
   std::uint64_t frames() const { return frames_; }
   bool close_seen() const { return close_seen_; }
+  // What was fed ends with the end of a frame.
+  bool between_frames() const { return payload_left_ == 0 && head_.empty(); }
 
  private:
   WebSocketSide sender_;
