@@ -274,6 +274,25 @@ def test_such_a_body_without_the_end_of_tls_is_recorded_as_truncated(gate):
     assert gate.audit.response_to(record)["error"] == "truncated"
 
 
+def test_an_old_client_can_tell_a_body_that_was_cut_off(gate):
+    """HTTP/1.0 knows no chunks: only a reset tells that the end of the connection is not the end."""
+    with raw_client.dial(gate.address()) as stream:
+        stream.send(f"GET http://{API}/cut-chunks HTTP/1.0\r\nHost: {API}\r\n\r\n".encode())
+        with pytest.raises(ConnectionResetError):
+            stream.read_to_end()
+
+
+def test_interim_answers_pass_but_not_without_end(gate, origin):
+    def hints(exchange):
+        count = int(exchange.request.path.rsplit("/", 1)[-1])
+        exchange.send(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * count)
+        exchange.reply(200, "at last")
+
+    origin.on("/hints", hints)
+    assert curl_status(gate, f"https://{API}/hints/3") == 200
+    assert curl_status(gate, f"https://{API}/hints/1000") == 502
+
+
 def test_an_origin_whose_certificate_is_for_another_name_is_a_502(start_gate, demo, authority):
     from support.origin import Origin
 

@@ -164,6 +164,33 @@ def test_a_foreign_credential_at_a_host_with_a_grant_is_refused(secret_gate, ori
     assert not origin.requests
 
 
+@pytest.mark.parametrize("pair", ["{}:ghp_TheAttackersOwn", "ghp_TheAttackersOwn:{}"])
+def test_neither_half_of_basic_credentials_carries_a_foreign_one(secret_gate, origin, pair):
+    pair = pair.format(placeholder_of(secret_gate)).encode()
+    fields = ["Authorization: Basic " + base64.b64encode(pair).decode()]
+    assert_denied(in_tunnel(secret_gate, fields), "foreign_credential", API, 443)
+    assert not origin.requests
+
+
+@pytest.mark.parametrize("name", ["key", "KEY", "%6Bey", "access_token", "access%5Ftoken", "token"])
+def test_a_foreign_credential_in_the_query_is_refused(secret_gate, origin, name):
+    answer = in_tunnel(secret_gate, [], target=f"/x?a=1&{name}=attackers-own-key")
+    assert_denied(answer, "foreign_credential", API, 443)
+    assert not origin.requests
+
+
+def test_an_answer_that_may_hold_the_secret_is_asked_for_whole_and_uncoded(secret_gate, origin):
+    """Compressed, or in ranges shorter than the secret, an echo would pass unseen."""
+    token = placeholder_of(secret_gate)
+    shy = ["Accept-Encoding: gzip, br", "Range: bytes=0-3", 'If-Range: "tag"']
+    in_tunnel(secret_gate, [f"Authorization: Bearer {token}", *shy])
+    in_tunnel(secret_gate, shy, host="other.demo.test")
+    with_grant, without = origin.requests
+    assert with_grant.get("accept-encoding") in (None, "identity")
+    assert with_grant.get("range") is None and with_grant.get("if-range") is None
+    assert without.get("accept-encoding") == "gzip, br" and without.get("range") == "bytes=0-3"
+
+
 def test_a_foreign_credential_elsewhere_is_nobodys_business(secret_gate, origin):
     answer = in_tunnel(secret_gate, ["Authorization: Bearer mine"], host="other.demo.test")
     assert answer.status == 200

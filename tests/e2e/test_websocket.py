@@ -103,6 +103,26 @@ def test_a_close_from_the_origin_keeps_its_code(ws_gate):
     assert talk(ws_gate, conversation) == (4001, "as asked")
 
 
+def test_where_a_secret_is_redacted_no_message_waits_for_the_next(start_gate, demo, echo, canary):
+    """The end of a message may be the beginning of a secret, in plain text or base64."""
+    config = demo(secrets=["DEMO_TOKEN"], pins={HOST: echo.pin})
+    config["secrets"]["DEMO_TOKEN"]["hosts"] = [HOST]
+    gate = start_gate(config, {"DEMO_REAL": canary.value}, [canary])
+    encoded = base64.b64encode(canary.value.encode()).decode()
+    messages = ["pong", canary.value[:1], canary.value[:12], encoded[:1], encoded[:13], "egret", "e"]
+
+    async def conversation(socket):
+        for message in messages:
+            await socket.send(message)
+            assert await asyncio.wait_for(socket.recv(), 5) == message
+        await socket.send(f"a {canary.value} b")
+        told = await asyncio.wait_for(socket.recv(), 5)
+        assert canary.value not in told and told.startswith("a ") and told.endswith(" b")
+
+    for compression in ("deflate", None):
+        talk(gate, conversation, compression=compression)
+
+
 def test_a_client_that_vanishes_ends_the_origins_side_too(ws_gate, echo):
     with raw_client.tunnel(ws_gate.address(), HOST, ws_gate.ca_file()) as stream:
         assert raw_client.ask(stream, "GET", HOST, "/gone", upgrade_fields()).status == 101

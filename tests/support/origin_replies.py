@@ -133,6 +133,12 @@ def cut_off(exchange):
     exchange.close_after(abruptly=True)
 
 
+def cut_chunks(exchange):
+    """A chunked body without its last chunk."""
+    exchange.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+    exchange.close_after()
+
+
 def hang_up(exchange):
     """No answer at all."""
     exchange.close_after(abruptly=True)
@@ -205,6 +211,7 @@ REPLIES = {
     "/close-early": close_early,
     "/close-delimited": close_delimited,
     "/cut-off": cut_off,
+    "/cut-chunks": cut_chunks,
     "/hang-up": hang_up,
     "/garbage": garbage,
     "/reflect/body": reflect_body,
