@@ -10,22 +10,36 @@ namespace egret {
 namespace {
 
 constexpr std::array<std::string_view, 9> hop_by_hop = {
-    "connection", "proxy-connection", "keep-alive", "te", "trailer", "upgrade", "proxy-authorization",
-    "transfer-encoding", "content-length"};
+    "connection",          "proxy-connection",  "keep-alive",    "te", "trailer", "upgrade",
+    "proxy-authorization", "transfer-encoding", "content-length"};
 
 // What an agent could use to tell an origin another host, client or method than the one decided on,
 // or to have its credentials echoed (ATTACKS A12, A17, C06, D21, F16).
-constexpr std::array<std::string_view, 17> never_forwarded = {
-    "host", "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port",
-    "x-forwarded-server", "x-original-url", "x-rewrite-url", "x-real-ip", "max-forwards", "early-data",
-    "http2-settings", "expect", "x-http-method-override", "x-method-override"};
+constexpr std::array<std::string_view, 17> never_forwarded = {"host",
+                                                              "forwarded",
+                                                              "via",
+                                                              "x-forwarded-for",
+                                                              "x-forwarded-host",
+                                                              "x-forwarded-proto",
+                                                              "x-forwarded-port",
+                                                              "x-forwarded-server",
+                                                              "x-original-url",
+                                                              "x-rewrite-url",
+                                                              "x-real-ip",
+                                                              "max-forwards",
+                                                              "early-data",
+                                                              "http2-settings",
+                                                              "expect",
+                                                              "x-http-method-override",
+                                                              "x-method-override"};
 
 constexpr std::array<std::string_view, 8> never_returned = {
-    "connection", "proxy-connection", "keep-alive", "upgrade", "alt-svc", "proxy-authenticate",
-    "proxy-status", "proxy-authentication-info"};
+    "connection", "proxy-connection",   "keep-alive",   "upgrade",
+    "alt-svc",    "proxy-authenticate", "proxy-status", "proxy-authentication-info"};
 
 // Where the response is scanned for secrets it has to come whole and uncoded (F03).
-constexpr std::array<std::string_view, 3> hides_the_response = {"accept-encoding", "range", "if-range"};
+constexpr std::array<std::string_view, 3> hides_the_response = {"accept-encoding", "range",
+                                                                "if-range"};
 
 template <std::size_t N>
 bool among(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -49,8 +63,10 @@ std::vector<std::string> nominated(const FieldList& fields) {
     while (!rest.empty()) {
       const std::size_t comma = rest.find(',');
       std::string_view piece = rest.substr(0, comma);
-      while (!piece.empty() && (piece.front() == ' ' || piece.front() == '\t')) piece.remove_prefix(1);
-      while (!piece.empty() && (piece.back() == ' ' || piece.back() == '\t')) piece.remove_suffix(1);
+      while (!piece.empty() && (piece.front() == ' ' || piece.front() == '\t'))
+        piece.remove_prefix(1);
+      while (!piece.empty() && (piece.back() == ' ' || piece.back() == '\t'))
+        piece.remove_suffix(1);
       if (!piece.empty()) names.push_back(lower(piece));
       if (comma == std::string_view::npos) break;
       rest.remove_prefix(comma + 1);
@@ -60,29 +76,37 @@ std::vector<std::string> nominated(const FieldList& fields) {
 }
 
 bool is_end_to_end_critical(std::string_view name) {
-  return name == "host" || name == "content-length" || name == "transfer-encoding" || name == "content-type" ||
-         name == "content-encoding" || name == "cookie" || is_credential_header(name);
+  return name == "host" || name == "content-length" || name == "transfer-encoding" ||
+         name == "content-type" || name == "content-encoding" || name == "cookie" ||
+         is_credential_header(name);
 }
 
 std::optional<Refusal> check_fields(const RequestHead& head, Admission& admission) {
   for (const std::string& name : nominated(head.fields)) {
     if (name != "proxy-authorization" && is_end_to_end_critical(name)) {
-      return Refusal{400, {Reason::header_invalid, {}, "the Connection field may not name a field that the origin needs"}};
+      return Refusal{400,
+                     {Reason::header_invalid,
+                      {},
+                      "the Connection field may not name a field that the origin needs"}};
     }
   }
   if (const auto expect = head.fields.find("expect")) {
     if (lower(*expect) != "100-continue" || head.fields.count("expect") > 1) {
-      return Refusal{417, {Reason::header_invalid, {}, "the only expectation that can be met is 100-continue"}};
+      return Refusal{
+          417,
+          {Reason::header_invalid, {}, "the only expectation that can be met is 100-continue"}};
     }
     admission.expects_continue = head.version != Version::http10;
   }
   if (const auto upgrade = head.fields.find("upgrade")) {
     const std::string protocols = lower(*upgrade);
     if (protocols.find("h2c") != std::string::npos || head.fields.has("http2-settings")) {
-      return Refusal{400, {Reason::upgrade_denied, {}, "HTTP/2 without TLS is not possible here; use https"}};
+      return Refusal{
+          400, {Reason::upgrade_denied, {}, "HTTP/2 without TLS is not possible here; use https"}};
     }
     if (protocols.find("websocket") != std::string::npos) {
-      if (const auto checked = check_websocket_request(head); !checked) return refusal_of(checked.error());
+      if (const auto checked = check_websocket_request(head); !checked)
+        return refusal_of(checked.error());
       admission.websocket = true;
     }
   }
@@ -115,7 +139,8 @@ Admission admit(const SandboxSnapshot& snapshot, const Ingress& ingress, const R
     refuse(admission, std::move(*refusal));
     return admission;
   }
-  Verdict verdict = decide(snapshot.policy, {admission.addressed->target, head.method, &admission.addressed->path});
+  Verdict verdict = decide(snapshot.policy,
+                           {admission.addressed->target, head.method, &admission.addressed->path});
   if (auto* denial = std::get_if<Denial>(&verdict)) {
     const int status = denial_status(*denial, head.method);
     refuse(admission, {status, std::move(*denial)});
@@ -157,9 +182,11 @@ RequestHead head_for_origin(const Admission& admission, const RequestHead& head)
   return out;
 }
 
-Result<void, Refusal> clean_response(ResponseHead& head, const std::shared_ptr<const Needles>& needles,
+Result<void, Refusal> clean_response(ResponseHead& head,
+                                     const std::shared_ptr<const Needles>& needles,
                                      std::uint64_t& redactions) {
-  if (head.status == 407) return Refusal{502, {Reason::upstream_framing, {}, "the origin asked for proxy credentials"}};
+  if (head.status == 407)
+    return Refusal{502, {Reason::upstream_framing, {}, "the origin asked for proxy credentials"}};
   const std::vector<std::string> dropped = nominated(head.fields);
   for (std::size_t i = head.fields.size(); i-- > 0;) {
     const auto field = head.fields[i];
@@ -180,7 +207,8 @@ Result<void, Refusal> clean_response(ResponseHead& head, const std::shared_ptr<c
   return {};
 }
 
-const std::shared_ptr<const Needles>& needles_for_response(const SandboxSnapshot& snapshot, const Host& host) {
+const std::shared_ptr<const Needles>& needles_for_response(const SandboxSnapshot& snapshot,
+                                                           const Host& host) {
   return snapshot.grants.any_covers(host) ? snapshot.redact : snapshot.mask;
 }
 
@@ -192,7 +220,8 @@ bool is_identity_coded(const FieldList& fields) {
 BodyGuard::BodyGuard(const SandboxSnapshot& snapshot, const Target& target)
     : snapshot_(snapshot), target_(target), replacer_(snapshot.body) {
   for (const Grant& grant : snapshot.grants.grants()) {
-    if (grant.has(PlaceKind::body) && grant.covers(target)) changes_length_ = !snapshot.body->keeps_length();
+    if (grant.has(PlaceKind::body) && grant.covers(target))
+      changes_length_ = !snapshot.body->keeps_length();
   }
 }
 
@@ -212,10 +241,18 @@ std::optional<Refusal> BodyGuard::check_hits() const {
     if (hits[id] == 0) continue;
     const Grant& grant = snapshot_.grants.grants()[id];
     if (!grant.covers(target_)) {
-      return Refusal{403, {Reason::secret_scope, {}, "this secret is not for this host; its hosts stand under secrets in egret.yaml"}};
+      return Refusal{
+          403,
+          {Reason::secret_scope,
+           {},
+           "this secret is not for this host; its hosts stand under secrets in egret.yaml"}};
     }
     if (!grant.has(PlaceKind::body)) {
-      return Refusal{403, {Reason::secret_location, {}, "a placeholder may not stand in a body here; `in: [body]` under the secret in egret.yaml opens it"}};
+      return Refusal{403,
+                     {Reason::secret_location,
+                      {},
+                      "a placeholder may not stand in a body here; `in: [body]` under the secret "
+                      "in egret.yaml opens it"}};
     }
   }
   return std::nullopt;
@@ -225,7 +262,8 @@ std::vector<PlannedUse> BodyGuard::uses() const {
   std::vector<PlannedUse> uses;
   const auto& hits = replacer_.hit_ids();
   for (std::size_t id = 0; id < hits.size(); ++id) {
-    if (hits[id] > 0) uses.push_back({&snapshot_.grants.grants()[id], "body", static_cast<unsigned>(hits[id])});
+    if (hits[id] > 0)
+      uses.push_back({&snapshot_.grants.grants()[id], "body", static_cast<unsigned>(hits[id])});
   }
   return uses;
 }

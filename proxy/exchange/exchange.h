@@ -20,14 +20,14 @@ namespace egret {
 // What admit() found out. The target is there as soon as it could be read, also for a refusal.
 struct Admission {
   std::optional<Addressed> addressed;
-  std::optional<Permit> permit;    // exactly one of permit and refusal is set
+  std::optional<Permit> permit;  // exactly one of permit and refusal is set
   std::optional<Refusal> refusal;
-  std::string_view alarm;          // constant, for the record
+  std::string_view alarm;  // constant, for the record
   SecretPlan secrets;
-  bool websocket = false;          // a checked upgrade request
+  bool websocket = false;  // a checked upgrade request
   bool expects_continue = false;
 
-  std::optional<Target> settled;   // the connection's, for a request that does not name it
+  std::optional<Target> settled;  // the connection's, for a request that does not name it
 
   const Target* target() const {
     if (addressed) return &addressed->target;
@@ -38,17 +38,19 @@ struct Admission {
 // The decision about one request, the same for every way in.
 Admission admit(const SandboxSnapshot& snapshot, const Ingress& ingress, const RequestHead& head);
 
-// The message the origin gets, built afresh: origin-form, our Host, no hop-by-hop field, nothing that
-// names the proxy or the client. Placeholders are still in it.
+// The message the origin gets, built afresh: origin-form, our Host, no hop-by-hop field, nothing
+// that names the proxy or the client. Placeholders are still in it.
 RequestHead head_for_origin(const Admission& admission, const RequestHead& head);
 
-// The message the client gets: no hop-by-hop field, no Alt-Svc, secrets redacted. An origin's 407 is
-// turned into 502 by the caller through this fault (ATTACKS D24).
-Result<void, Refusal> clean_response(ResponseHead& head, const std::shared_ptr<const Needles>& needles,
+// The message the client gets: no hop-by-hop field, no Alt-Svc, secrets redacted. An origin's 407
+// is turned into 502 by the caller through this fault (ATTACKS D24).
+Result<void, Refusal> clean_response(ResponseHead& head,
+                                     const std::shared_ptr<const Needles>& needles,
                                      std::uint64_t& redactions);
 
 // Which needles apply to what comes back from this host.
-const std::shared_ptr<const Needles>& needles_for_response(const SandboxSnapshot& snapshot, const Host& host);
+const std::shared_ptr<const Needles>& needles_for_response(const SandboxSnapshot& snapshot,
+                                                           const Host& host);
 // A body with a content coding is passed as it is.
 bool is_identity_coded(const FieldList& fields);
 

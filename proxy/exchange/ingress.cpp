@@ -5,7 +5,9 @@
 namespace egret {
 namespace {
 
-Refusal malformed(Reason reason, std::string hint) { return {400, {reason, {}, std::move(hint)}}; }
+Refusal malformed(Reason reason, std::string hint) {
+  return {400, {reason, {}, std::move(hint)}};
+}
 
 Refusal mismatch(const Ingress& ingress) {
   // On a connection whose name is settled another name is misdirected; elsewhere it is ambiguous.
@@ -43,14 +45,16 @@ Result<Uri, Refusal> split_absolute(std::string_view text) {
   const std::size_t end = text.find_first_of("/?");
   Uri uri{scheme, text.substr(0, end), "/"};
   if (end != std::string_view::npos) {
-    uri.path = text[end] == '?' ? "/" + std::string(text.substr(end)) : std::string(text.substr(end));
+    uri.path =
+        text[end] == '?' ? "/" + std::string(text.substr(end)) : std::string(text.substr(end));
   }
   return uri;
 }
 
 Result<Target, Refusal> target_from(std::string_view authority_text, Scheme scheme) {
   const auto authority = parse_authority(authority_text);
-  if (!authority) return malformed(Reason::host_malformed, std::string(describe(authority.error())));
+  if (!authority)
+    return malformed(Reason::host_malformed, std::string(describe(authority.error())));
   return Target{scheme, authority->host, authority->port.value_or(default_port(scheme))};
 }
 
@@ -59,7 +63,9 @@ Result<Addressed, Refusal> with_path(Target target, std::string_view text) {
   if (!path) {
     const bool long_one = path.error() == PathFault::too_long;
     return Refusal{long_one ? 414 : 400,
-                   {long_one ? Reason::limit_uri_bytes : Reason::path_noncanonical, {}, std::string(describe(path.error()))}};
+                   {long_one ? Reason::limit_uri_bytes : Reason::path_noncanonical,
+                    {},
+                    std::string(describe(path.error()))}};
   }
   return Addressed{std::move(target), std::move(*path)};
 }
@@ -71,9 +77,12 @@ Scheme implied_scheme(const Ingress& ingress) {
 
 bool fits(const Ingress& ingress, const Target& target) {
   switch (ingress.kind) {
-    case Ingress::Kind::explicit_proxy: return true;
-    case Ingress::Kind::intercepted: return target == *ingress.settled;
-    case Ingress::Kind::transparent_plain: return target.port == ingress.port;
+    case Ingress::Kind::explicit_proxy:
+      return true;
+    case Ingress::Kind::intercepted:
+      return target == *ingress.settled;
+    case Ingress::Kind::transparent_plain:
+      return target.port == ingress.port;
   }
   return false;
 }
@@ -86,7 +95,8 @@ Result<Addressed, Refusal> address_request(const Ingress& ingress, const Request
     auto uri = split_absolute(head.target);
     if (!uri) return uri.error();
     if (uri->scheme != implied_scheme(ingress)) {
-      return malformed(Reason::scheme_not_allowed, "for https use CONNECT; the proxy takes no https:// request in the clear");
+      return malformed(Reason::scheme_not_allowed,
+                       "for https use CONNECT; the proxy takes no https:// request in the clear");
     }
     auto target = target_from(uri->authority, uri->scheme);
     if (!target) return target.error();
@@ -99,14 +109,16 @@ Result<Addressed, Refusal> address_request(const Ingress& ingress, const Request
     return with_path(std::move(*target), uri->path);
   }
   if (head.form == TargetForm::authority) {
-    return Refusal{405, {Reason::method_not_allowed, {}, "CONNECT is not possible inside a tunnel"}};
+    return Refusal{405,
+                   {Reason::method_not_allowed, {}, "CONNECT is not possible inside a tunnel"}};
   }
   if (ingress.kind == Ingress::Kind::explicit_proxy) {
     return malformed(Reason::framing_invalid,
                      "this is a proxy: send `GET http://host/path` or CONNECT, not a plain path");
   }
   if (!host_field) {
-    if (ingress.kind != Ingress::Kind::intercepted) return malformed(Reason::host_malformed, "the request names no host");
+    if (ingress.kind != Ingress::Kind::intercepted)
+      return malformed(Reason::host_malformed, "the request names no host");
     return with_path(*ingress.settled, head.target);
   }
   auto target = target_from(*host_field, implied_scheme(ingress));

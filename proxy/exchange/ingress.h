@@ -14,9 +14,10 @@ namespace egret {
 
 struct Ingress {
   enum class Kind : std::uint8_t {
-    explicit_proxy,     // plain HTTP to the proxy: absolute-form names the target
-    intercepted,        // inside TLS that we terminate: the target is settled, every request must name it
-    transparent_plain,  // plain HTTP on a captured connection: Host names the target, the port is given
+    explicit_proxy,  // plain HTTP to the proxy: absolute-form names the target
+    intercepted,  // inside TLS that we terminate: the target is settled, every request must name it
+    transparent_plain,  // plain HTTP on a captured connection: Host names the target, the port is
+                        // given
   };
   Kind kind = Kind::explicit_proxy;
   std::optional<Target> settled;  // intercepted

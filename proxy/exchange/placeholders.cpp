@@ -22,8 +22,9 @@ struct Spot {
 };
 
 bool names_header(const Grant& grant, std::string_view name) {
-  return std::any_of(grant.places.begin(), grant.places.end(),
-                     [&](const Place& place) { return place.kind == PlaceKind::header && place.name == name; });
+  return std::any_of(grant.places.begin(), grant.places.end(), [&](const Place& place) {
+    return place.kind == PlaceKind::header && place.name == name;
+  });
 }
 
 bool allowed_at(const Grant& grant, const Spot& spot) {
@@ -32,44 +33,54 @@ bool allowed_at(const Grant& grant, const Spot& spot) {
       // A cookie may be stored and read back: only a grant that names it opens it.
       if (spot.name == "cookie") return names_header(grant, spot.name);
       return grant.allows_header(spot.name);
-    case Spot::Kind::query: return grant.allows_query(spot.name);
-    case Spot::Kind::path: return grant.has(PlaceKind::path);
+    case Spot::Kind::query:
+      return grant.allows_query(spot.name);
+    case Spot::Kind::path:
+      return grant.has(PlaceKind::path);
   }
   return false;
 }
 
 std::string text_of(const Spot& spot) {
   switch (spot.kind) {
-    case Spot::Kind::field: return "header:" + std::string(spot.name);
-    case Spot::Kind::query: return "query:" + std::string(spot.name);
-    case Spot::Kind::path: return "path";
+    case Spot::Kind::field:
+      return "header:" + std::string(spot.name);
+    case Spot::Kind::query:
+      return "query:" + std::string(spot.name);
+    case Spot::Kind::path:
+      return "path";
   }
   return {};
 }
 
 bool is_word(std::string_view text, std::string_view lower) {
-  return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
-           return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b;
-         });
+  return text.size() == lower.size() &&
+         std::equal(text.begin(), text.end(), lower.begin(),
+                    [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
 }
 
 // `Basic dXNlcjpwYXNz` → `user:pass`.
 std::optional<std::string> basic_credentials(std::string_view value) {
   const std::size_t space = value.find(' ');
-  if (space == std::string_view::npos || !is_word(value.substr(0, space), "basic")) return std::nullopt;
+  if (space == std::string_view::npos || !is_word(value.substr(0, space), "basic"))
+    return std::nullopt;
   const std::size_t begin = value.find_first_not_of(' ', space);
   if (begin == std::string_view::npos) return std::nullopt;
   return base64_decode(value.substr(begin));
 }
 
-// The other half of a Basic credential may not be one of its own: many APIs take a token from either.
-bool is_harmless_password(std::string_view text) { return text.empty() || text == "x" || text == "x-oauth-basic"; }
+// The other half of a Basic credential may not be one of its own: many APIs take a token from
+// either.
+bool is_harmless_password(std::string_view text) {
+  return text.empty() || text == "x" || text == "x-oauth-basic";
+}
 
 bool is_harmless_user(std::string_view text) {
   constexpr std::size_t user_bytes_max = 39;
-  constexpr std::string_view allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@-";
-  return text.size() <= user_bytes_max && text.find_first_not_of(allowed) == std::string_view::npos &&
-         shape_of(text).prefix.empty();
+  constexpr std::string_view allowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@-";
+  return text.size() <= user_bytes_max &&
+         text.find_first_not_of(allowed) == std::string_view::npos && shape_of(text).prefix.empty();
 }
 
 // A credential that is a placeholder and nothing else: `<ph>`, `Bearer <ph>`, `token <ph>`, or the
@@ -83,17 +94,37 @@ bool is_only_placeholder(std::string_view value) {
   const std::string_view behind = text.substr(span->end);
   if (basic) {
     if (before.empty() && behind.starts_with(':')) return is_harmless_password(behind.substr(1));
-    return behind.empty() && before.ends_with(':') && is_harmless_user(before.substr(0, before.size() - 1));
+    return behind.empty() && before.ends_with(':') &&
+           is_harmless_user(before.substr(0, before.size() - 1));
   }
   if (!behind.empty()) return false;
-  return before.empty() || (before.ends_with(' ') && before.find_first_not_of(
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_") == before.size() - 1);
+  return before.empty() ||
+         (before.ends_with(' ') &&
+          before.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_") ==
+              before.size() - 1);
 }
 
-constexpr std::array<std::string_view, 21> credential_parameters = {
-    "access_token", "api_key", "apikey", "api-key", "x-api-key", "private_token", "auth_token", "oauth_token", "token", "key",
-    "auth", "sig", "signature", "x-amz-signature", "x-amz-credential", "x-amz-security-token", "x-goog-signature",
-    "x-goog-credential", "awsaccesskeyid", "subscription-key", "client_secret"};
+constexpr std::array<std::string_view, 21> credential_parameters = {"access_token",
+                                                                    "api_key",
+                                                                    "apikey",
+                                                                    "api-key",
+                                                                    "x-api-key",
+                                                                    "private_token",
+                                                                    "auth_token",
+                                                                    "oauth_token",
+                                                                    "token",
+                                                                    "key",
+                                                                    "auth",
+                                                                    "sig",
+                                                                    "signature",
+                                                                    "x-amz-signature",
+                                                                    "x-amz-credential",
+                                                                    "x-amz-security-token",
+                                                                    "x-goog-signature",
+                                                                    "x-goog-credential",
+                                                                    "awsaccesskeyid",
+                                                                    "subscription-key",
+                                                                    "client_secret"};
 
 std::string lower(std::string text) {
   for (char& c : text) {
@@ -104,7 +135,8 @@ std::string lower(std::string text) {
 
 class Planner {
  public:
-  Planner(const GrantTable& grants, const Addressed& addressed) : grants_(grants), addressed_(addressed) {}
+  Planner(const GrantTable& grants, const Addressed& addressed)
+      : grants_(grants), addressed_(addressed) {}
 
   std::optional<SecretRefusal> look_at(const Spot& spot, std::string_view text) {
     if (auto refusal = look_at_text(spot, text, true)) return refusal;
@@ -115,20 +147,23 @@ class Planner {
       }
     }
     // An encoded placeholder is not substituted, but it must not pass either.
-    if (text.find('%') != std::string_view::npos) return look_at_text(spot, percent_decoded(text), false);
+    if (text.find('%') != std::string_view::npos)
+      return look_at_text(spot, percent_decoded(text), false);
     return std::nullopt;
   }
 
   SecretPlan take() { return std::move(plan_); }
 
  private:
-  std::optional<SecretRefusal> look_at_text(const Spot& spot, std::string_view text, bool substitutable) {
+  std::optional<SecretRefusal> look_at_text(const Spot& spot, std::string_view text,
+                                            bool substitutable) {
     for (auto span = find_placeholder(text); span; span = find_placeholder(text, span->end)) {
       const Grant* grant = grants_.find(text.substr(span->begin, span->end - span->begin));
       if (grant == nullptr) {
-        return refuse(Reason::secret_scope,
-                      "this placeholder was not made for this sandbox; use the one in its environment",
-                      "foreign_placeholder");
+        return refuse(
+            Reason::secret_scope,
+            "this placeholder was not made for this sandbox; use the one in its environment",
+            "foreign_placeholder");
       }
       if (!substitutable && is_counted(*grant, spot)) continue;
       if (auto refusal = check(*grant, spot, substitutable)) return refusal;
@@ -144,17 +179,22 @@ class Planner {
                        [&](const PlannedUse& use) { return use.grant == &grant && use.in == in; });
   }
 
-  std::optional<SecretRefusal> check(const Grant& grant, const Spot& spot, bool substitutable) const {
+  std::optional<SecretRefusal> check(const Grant& grant, const Spot& spot,
+                                     bool substitutable) const {
     const Target& target = addressed_.target;
     if (!grant.covers(target)) {
       if (grant.covers(target.host)) {
-        return refuse(Reason::secret_insecure, "a secret leaves over https only; use https:// for this host");
+        return refuse(Reason::secret_insecure,
+                      "a secret leaves over https only; use https:// for this host");
       }
-      return refuse(Reason::secret_scope, "this secret is not for this host; its hosts stand under secrets in egret.yaml");
+      return refuse(
+          Reason::secret_scope,
+          "this secret is not for this host; its hosts stand under secrets in egret.yaml");
     }
     if (!substitutable || !allowed_at(grant, spot)) {
       return refuse(Reason::secret_location,
-                    "a placeholder may not stand here; the places it counts in stand under secrets (in:) in egret.yaml");
+                    "a placeholder may not stand here; the places it counts in stand under secrets "
+                    "(in:) in egret.yaml");
     }
     return std::nullopt;
   }
@@ -181,7 +221,8 @@ void for_each_parameter(std::string_view query, Visit&& visit) {
     const std::size_t end = query.find('&');
     const std::string_view piece = query.substr(0, end);
     const std::size_t equals = piece.find('=');
-    visit(piece.substr(0, equals), equals == std::string_view::npos ? std::string_view() : piece.substr(equals + 1));
+    visit(piece.substr(0, equals),
+          equals == std::string_view::npos ? std::string_view() : piece.substr(equals + 1));
     if (end == std::string_view::npos) return;
     query.remove_prefix(end + 1);
   }
@@ -189,7 +230,8 @@ void for_each_parameter(std::string_view query, Visit&& visit) {
 
 SecretRefusal foreign() {
   return refuse(Reason::foreign_credential,
-                "at this host only the sandbox's own placeholder may be used as a credential; `foreign: allow` "
+                "at this host only the sandbox's own placeholder may be used as a credential; "
+                "`foreign: allow` "
                 "under the secret in egret.yaml lifts this");
 }
 
@@ -206,10 +248,13 @@ std::optional<SecretRefusal> check_foreign(const GrantTable& grants, const Addre
   if (!grants.refuses_foreign(addressed.target.host)) return std::nullopt;
   for (std::size_t i = 0; i < head.fields.size(); ++i) {
     const auto field = head.fields[i];
-    if (field.name == "cookie" || field.name == "proxy-authorization" || !is_carrier(grants, addressed, field.name)) continue;
+    if (field.name == "cookie" || field.name == "proxy-authorization" ||
+        !is_carrier(grants, addressed, field.name))
+      continue;
     if (!is_only_placeholder(field.value)) return foreign();
     if (head.fields.count(field.name) > 1) {
-      return SecretRefusal{{400, {Reason::header_invalid, {}, "a credential field may stand only once"}}, {}};
+      return SecretRefusal{
+          {400, {Reason::header_invalid, {}, "a credential field may stand only once"}}, {}};
     }
   }
   bool bad = false;
@@ -261,10 +306,12 @@ Result<SecretPlan, SecretRefusal> plan_secrets(const GrantTable& grants, const A
   for (std::size_t i = 0; i < head.fields.size(); ++i) {
     const auto field = head.fields[i];
     if (field.name == "proxy-authorization") continue;  // for the gate itself; never forwarded
-    if (auto refusal = planner.look_at({Spot::Kind::field, field.name}, field.value)) return *refusal;
+    if (auto refusal = planner.look_at({Spot::Kind::field, field.name}, field.value))
+      return *refusal;
     if (auto refusal = planner.look_at({Spot::Kind::field, "(name)"}, field.name)) return *refusal;
   }
-  if (auto refusal = planner.look_at({Spot::Kind::path, {}}, addressed.path.path())) return *refusal;
+  if (auto refusal = planner.look_at({Spot::Kind::path, {}}, addressed.path.path()))
+    return *refusal;
   std::optional<SecretRefusal> refusal;
   for_each_parameter(addressed.path.query(), [&](std::string_view name, std::string_view value) {
     if (!refusal) refusal = planner.look_at({Spot::Kind::query, name}, value);
@@ -274,8 +321,9 @@ Result<SecretPlan, SecretRefusal> plan_secrets(const GrantTable& grants, const A
   if (auto strange = check_foreign(grants, addressed, head)) return *strange;
   SecretPlan plan = planner.take();
   plan.scans_response = grants.any_covers(addressed.target.host);
-  const bool cookie_planned = std::any_of(plan.uses.begin(), plan.uses.end(),
-                                          [](const PlannedUse& use) { return use.in == "header:cookie"; });
+  const bool cookie_planned =
+      std::any_of(plan.uses.begin(), plan.uses.end(),
+                  [](const PlannedUse& use) { return use.in == "header:cookie"; });
   plan.drops_cookies = !cookie_planned && grants.refuses_foreign(addressed.target.host);
   return plan;
 }
@@ -285,7 +333,8 @@ void inject_secrets(const GrantTable& grants, const SecretPlan& plan, RequestHea
   for (std::size_t i = 0; i < head.fields.size(); ++i) {
     const auto field = head.fields[i];
     const std::string in = "header:" + std::string(field.name);
-    const bool planned = std::any_of(plan.uses.begin(), plan.uses.end(), [&](const PlannedUse& use) { return use.in == in; });
+    const bool planned = std::any_of(plan.uses.begin(), plan.uses.end(),
+                                     [&](const PlannedUse& use) { return use.in == in; });
     if (!planned) continue;
     std::string value = substituted_field(grants, field.value);
     head.fields.set_value(i, value);

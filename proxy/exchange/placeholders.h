@@ -1,5 +1,6 @@
-// Where a request carries placeholders, whether each is allowed there, and the real values put in as
-// the last step before the wire (DESIGN part 6 "Placeholders", ATTACKS F01, F02, F05, F06, F11, F12).
+// Where a request carries placeholders, whether each is allowed there, and the real values put in
+// as the last step before the wire (DESIGN part 6 "Placeholders", ATTACKS F01, F02, F05, F06, F11,
+// F12).
 #pragma once
 
 #include <string>
@@ -14,8 +15,8 @@
 namespace egret {
 
 struct PlannedUse {
-  const Grant* grant;   // in the snapshot that the exchange holds
-  std::string in;       // `header:authorization`, `query:key`, `path`
+  const Grant* grant;  // in the snapshot that the exchange holds
+  std::string in;      // `header:authorization`, `query:key`, `path`
   unsigned count = 1;
 };
 
@@ -28,15 +29,17 @@ struct SecretPlan {
 
 struct SecretRefusal {
   Refusal refusal;
-  std::string_view alarm;  // a constant for the record where the placeholder is none of this sandbox's
+  std::string_view
+      alarm;  // a constant for the record where the placeholder is none of this sandbox's
 };
 
 // Finds every placeholder of the head (plain, inside Basic, percent-encoded) and checks it.
 Result<SecretPlan, SecretRefusal> plan_secrets(const GrantTable& grants, const Addressed& addressed,
                                                const RequestHead& head);
 
-// Puts the real values into a head that plan_secrets() has accepted. To be called when the origin has
-// proved its name, on a head that nothing but the wire sees afterwards; wipe its fields when sent.
+// Puts the real values into a head that plan_secrets() has accepted. To be called when the origin
+// has proved its name, on a head that nothing but the wire sees afterwards; wipe its fields when
+// sent.
 void inject_secrets(const GrantTable& grants, const SecretPlan& plan, RequestHead& head);
 
 }  // namespace egret

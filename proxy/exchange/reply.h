@@ -19,6 +19,7 @@ struct Refusal {
 // 403 for policy, 400 for malformed, 421, 407, 413/414/431/429, 502, 504, 508, 503.
 int status_of(Reason reason);
 Refusal refusal_of(Denial denial);
+Refusal refusal_of(Reason reason);
 Refusal refusal_of(const WireFault& fault);
 
 struct Reply {
@@ -28,7 +29,7 @@ struct Reply {
 
 struct ReplyContext {
   std::string_view sandbox;
-  std::string_view id;          // of the exchange
+  std::string_view id;  // of the exchange
   const Target* target = nullptr;
 };
 Reply reply_to(const Refusal& refusal, const ReplyContext& context);

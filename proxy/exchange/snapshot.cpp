@@ -23,7 +23,8 @@ constexpr std::size_t base64_core_min = 10;
 
 // `+` and `/` become `-` and `_` (RFC 4648 5).
 std::string url_safe(std::string text) {
-  for (char& c : text) c = c == '+' ? '-' : c == '/' ? '_' : c;
+  for (char& c : text)
+    c = c == '+' ? '-' : c == '/' ? '_' : c;
   return text;
 }
 
@@ -42,7 +43,8 @@ void add_spellings(Entries& redact, Entries& mask, const Grant& grant, std::size
   const std::string& placeholder = grant.placeholder.text();
   redact.push_back({std::string(secret), placeholder, id});
   mask.push_back({std::string(secret), of_length(placeholder, secret.size()), id});
-  std::vector<std::string> others = {percent_encoded(secret), json_escaped(secret, false), json_escaped(secret, true)};
+  std::vector<std::string> others = {percent_encoded(secret), json_escaped(secret, false),
+                                     json_escaped(secret, true)};
   std::sort(others.begin(), others.end());
   others.erase(std::unique(others.begin(), others.end()), others.end());
   for (const std::string& other : others) {

@@ -20,19 +20,19 @@ struct SandboxSnapshot {
   GrantTable grants;
   AddressRules addresses;
 
-  // Real values → placeholders, in what comes back from hosts with a grant. Also the base64 spellings
-  // that a Basic credential takes.
+  // Real values → placeholders, in what comes back from hosts with a grant. Also the base64
+  // spellings that a Basic credential takes.
   std::shared_ptr<const Needles> redact;
   // The same from hosts without a grant, at equal length, so that no Content-Length changes there.
   std::shared_ptr<const Needles> mask;
-  // Placeholders in request bodies; an entry's id is the grant's index. Replaced by the secret where
-  // the grant says `body`, else by itself: then the hit is what counts.
+  // Placeholders in request bodies; an entry's id is the grant's index. Replaced by the secret
+  // where the grant says `body`, else by itself: then the hit is what counts.
   std::shared_ptr<const Needles> body;
 };
 
 using SnapshotPtr = std::shared_ptr<const SandboxSnapshot>;
 
-SnapshotPtr make_snapshot(std::string sandbox, std::uint64_t generation, Policy policy, GrantTable grants,
-                          AddressRules addresses);
+SnapshotPtr make_snapshot(std::string sandbox, std::uint64_t generation, Policy policy,
+                          GrantTable grants, AddressRules addresses);
 
 }  // namespace egret

@@ -17,7 +17,8 @@ Deadline::~Deadline() {
 }
 
 void Deadline::expires_after(std::chrono::milliseconds time) {
-  const auto ticks = static_cast<std::uint64_t>((time + Deadlines::tick - std::chrono::milliseconds(1)) / Deadlines::tick);
+  const auto ticks = static_cast<std::uint64_t>(
+      (time + Deadlines::tick - std::chrono::milliseconds(1)) / Deadlines::tick);
   at_tick_ = wheel_.now_ + ticks + 1;
   expired_ = false;
 }
@@ -25,7 +26,9 @@ void Deadline::expires_after(std::chrono::milliseconds time) {
 Deadlines::Deadlines(asio::io_context& context) : timer_(context) {}
 Deadlines::~Deadlines() = default;
 
-void Deadlines::start() { arm(); }
+void Deadlines::start() {
+  arm();
+}
 
 void Deadlines::arm() {
   timer_.expires_after(tick);

@@ -1,10 +1,9 @@
 #include "proxy/io/dialer.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
 #include <algorithm>
 #include <cstring>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <utility>
 #include <vector>
 
@@ -16,8 +15,6 @@ namespace egret {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-Refusal refuse(Reason reason, std::string hint = {}) { return refusal_of(Denial{reason, {}, std::move(hint)}); }
 
 StreamSocket::endpoint_type endpoint_of(const CheckedAddress& checked) {
   const IpAddress& address = checked.address();
@@ -36,7 +33,8 @@ void interleave(std::vector<CheckedAddress>& addresses) {
   std::vector<CheckedAddress> first;
   std::vector<CheckedAddress> second;
   const bool family = addresses.front().address().is_v4();
-  for (const CheckedAddress& address : addresses) (address.address().is_v4() == family ? first : second).push_back(address);
+  for (const CheckedAddress& address : addresses)
+    (address.address().is_v4() == family ? first : second).push_back(address);
   addresses.clear();
   for (std::size_t i = 0; i < std::max(first.size(), second.size()); ++i) {
     if (i < first.size()) addresses.push_back(first[i]);
@@ -54,8 +52,8 @@ struct Race {
   std::size_t running = 0;
 };
 
-Task<void> attempt(std::shared_ptr<Race> race, std::shared_ptr<StreamSocket> socket, StreamSocket::endpoint_type endpoint,
-                   std::size_t index) {
+Task<void> attempt(std::shared_ptr<Race> race, std::shared_ptr<StreamSocket> socket,
+                   StreamSocket::endpoint_type endpoint, std::size_t index) {
   error_code error;
   co_await socket->async_connect(endpoint, asio::redirect_error(asio::use_awaitable, error));
   --race->running;
@@ -68,10 +66,12 @@ Task<void> attempt(std::shared_ptr<Race> race, std::shared_ptr<StreamSocket> soc
 
 }  // namespace
 
-Dialer::Dialer(asio::io_context& context, Deadlines& wheel, Resolver& resolver, OriginSessions& sessions, DialLimits limits)
+Dialer::Dialer(asio::io_context& context, Deadlines& wheel, Resolver& resolver,
+               OriginSessions& sessions, DialLimits limits)
     : context_(context), wheel_(wheel), resolver_(resolver), sessions_(sessions), limits_(limits) {}
 
-Task<Result<std::vector<CheckedAddress>, Refusal>> Dialer::locate(const Permit& permit, const AddressRules& rules) {
+Task<Result<std::vector<CheckedAddress>, Refusal>> Dialer::locate(const Permit& permit,
+                                                                  const AddressRules& rules) {
   std::vector<CheckedAddress> checked;
   if (const ResolvePin* pin = pin_for(rules, permit.target().host)) {
     auto address = check_pin(permit, *pin);
@@ -80,7 +80,7 @@ Task<Result<std::vector<CheckedAddress>, Refusal>> Dialer::locate(const Permit& 
     co_return checked;
   }
   const auto resolved = co_await resolver_.resolve(permit.target().host);
-  if (!resolved) co_return refuse(Reason::dns_failed);
+  if (!resolved) co_return refusal_of(Reason::dns_failed);
   // One forbidden address among them refuses the name: which one is dialled must not be luck (B05).
   for (const IpAddress& address : *resolved) {
     auto one = check_address(permit, rules, address);
@@ -91,19 +91,24 @@ Task<Result<std::vector<CheckedAddress>, Refusal>> Dialer::locate(const Permit& 
   co_return checked;
 }
 
-Task<std::unique_ptr<Stream>> Dialer::race(const std::vector<CheckedAddress>& addresses, std::string& winner) {
+Task<std::unique_ptr<Stream>> Dialer::race(const std::vector<CheckedAddress>& addresses,
+                                           std::string& winner) {
   const auto race = std::make_shared<Race>(context_);
   const auto give_up = Clock::now() + limits_.connect_max;
   std::size_t next = 0;
-  while (!race->winner && Clock::now() < give_up && (next < addresses.size() || race->running > 0)) {
+  while (!race->winner && Clock::now() < give_up &&
+         (next < addresses.size() || race->running > 0)) {
     if (next < addresses.size()) {
       auto socket = std::make_shared<StreamSocket>(context_);
       race->sockets.push_back(socket);
       ++race->running;
-      asio::co_spawn(context_, attempt(race, socket, endpoint_of(addresses[next]), next), asio::detached);
+      asio::co_spawn(context_, attempt(race, socket, endpoint_of(addresses[next]), next),
+                     asio::detached);
       ++next;
     }
-    race->changed.expires_at(next < addresses.size() ? std::min(give_up, Clock::now() + limits_.next_address_after) : give_up);
+    race->changed.expires_at(next < addresses.size()
+                                 ? std::min(give_up, Clock::now() + limits_.next_address_after)
+                                 : give_up);
     error_code ignored;
     co_await race->changed.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
@@ -118,27 +123,29 @@ Task<std::unique_ptr<Stream>> Dialer::race(const std::vector<CheckedAddress>& ad
   co_return std::make_unique<Stream>(std::move(*race->winner), wheel_);
 }
 
-Task<Result<OriginStream, Refusal>> Dialer::connect(const Permit& permit, const std::vector<CheckedAddress>& addresses,
+Task<Result<OriginStream, Refusal>> Dialer::connect(const Permit& permit,
+                                                    const std::vector<CheckedAddress>& addresses,
                                                     const OriginTls* tls, std::string pool_key) {
   OriginStream origin;
   origin.stream = co_await race(addresses, origin.address);
-  if (!origin.stream) co_return refuse(Reason::upstream_unreachable);
+  if (!origin.stream) co_return refusal_of(Reason::upstream_unreachable);
   if (permit.target().scheme != Scheme::https) co_return origin;
-  if (tls == nullptr) co_return refuse(Reason::upstream_tls);
+  if (tls == nullptr) co_return refusal_of(Reason::upstream_tls);
   origin.sink = std::make_unique<SessionSink>(SessionSink{&sessions_, std::move(pool_key)});
   SslPtr ssl = tls->session(permit.target().host, *origin.sink);
-  if (!ssl) co_return refuse(Reason::upstream_tls);
+  if (!ssl) co_return refusal_of(Reason::upstream_tls);
   origin.stream->limit(limits_.tls_max);
   const auto shaken = co_await origin.stream->handshake(std::move(ssl), false);
   if (!shaken) {
     const bool slow = shaken.error().error == StreamError::timed_out;
-    co_return refuse(slow ? Reason::upstream_timeout : Reason::upstream_tls);
+    co_return refusal_of(slow ? Reason::upstream_timeout : Reason::upstream_tls);
   }
   // Again on every handshake: a resumed one reports the verification of the first (ATTACKS C03).
   SSL* done = origin.stream->ssl();
-  const bool proved = SSL_get_verify_result(done) == X509_V_OK && SSL_get0_peer_certificate(done) != nullptr &&
+  const bool proved = SSL_get_verify_result(done) == X509_V_OK &&
+                      SSL_get0_peer_certificate(done) != nullptr &&
                       certificate_is_for(SSL_get0_peer_certificate(done), permit.target().host);
-  if (!proved) co_return refuse(Reason::upstream_tls);
+  if (!proved) co_return refusal_of(Reason::upstream_tls);
   co_return origin;
 }
 

@@ -26,7 +26,7 @@ struct DialLimits {
 struct OriginStream {
   std::unique_ptr<SessionSink> sink;  // before the stream: outlives its SSL
   std::unique_ptr<Stream> stream;
-  std::string address;                // as dialled, for the record
+  std::string address;  // as dialled, for the record
 };
 
 // One a worker.
@@ -36,14 +36,17 @@ class Dialer {
          DialLimits limits);
 
   // Where the permit's target is, every address checked; nothing is dialled yet.
-  Task<Result<std::vector<CheckedAddress>, Refusal>> locate(const Permit& permit, const AddressRules& rules);
-  // TCP, and TLS where the target says https. `pool_key` names what a TLS session may be resumed for;
-  // a tunnel (scheme tcp) needs neither.
-  Task<Result<OriginStream, Refusal>> connect(const Permit& permit, const std::vector<CheckedAddress>& addresses,
+  Task<Result<std::vector<CheckedAddress>, Refusal>> locate(const Permit& permit,
+                                                            const AddressRules& rules);
+  // TCP, and TLS where the target says https. `pool_key` names what a TLS session may be resumed
+  // for; a tunnel (scheme tcp) needs neither.
+  Task<Result<OriginStream, Refusal>> connect(const Permit& permit,
+                                              const std::vector<CheckedAddress>& addresses,
                                               const OriginTls* tls, std::string pool_key);
 
  private:
-  Task<std::unique_ptr<Stream>> race(const std::vector<CheckedAddress>& addresses, std::string& winner);
+  Task<std::unique_ptr<Stream>> race(const std::vector<CheckedAddress>& addresses,
+                                     std::string& winner);
 
   asio::io_context& context_;
   Deadlines& wheel_;

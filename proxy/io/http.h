@@ -37,7 +37,8 @@ class ClientExchange {
   virtual Task<StreamError> send_continue() = 0;
   virtual Task<StreamError> send_interim(const ResponseHead& head) = 0;
   // `length` none: the message is complete with its head. `first` may be empty.
-  virtual Task<StreamError> send_head(const ResponseHead& head, BodyLength length, std::string_view first) = 0;
+  virtual Task<StreamError> send_head(const ResponseHead& head, BodyLength length,
+                                      std::string_view first) = 0;
   virtual Task<StreamError> send_body(std::string_view data) = 0;
   virtual Task<StreamError> finish(const FieldList& trailers) = 0;
   // Ends a read that is being awaited, e.g. because the response is already complete.
@@ -56,7 +57,8 @@ class ClientExchange {
 class OriginExchange {
  public:
   virtual ~OriginExchange() = default;
-  virtual Task<StreamError> send_head(const RequestHead& head, BodyLength length, std::string_view first) = 0;
+  virtual Task<StreamError> send_head(const RequestHead& head, BodyLength length,
+                                      std::string_view first) = 0;
   virtual Task<StreamError> send_body(std::string_view data) = 0;
   virtual Task<StreamError> finish_request() = 0;
 

@@ -17,7 +17,8 @@ Task<Result<BodyPiece, BodyFault>> Http1BodyReader::read(std::chrono::millisecon
     }
     stream_.limit(limit);
     const StreamError error = co_await buffer_.fill(stream_);
-    // TLS that ends without close_notify ends such a body too, as many origins do; it is marked (C15).
+    // TLS that ends without close_notify ends such a body too, as many origins do; it is marked
+    // (C15).
     const bool ended = error == StreamError::end || error == StreamError::truncated;
     if (ended && decoder_.end_of_stream()) {
       truncated_ = error == StreamError::truncated;

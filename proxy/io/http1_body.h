@@ -1,5 +1,5 @@
-// Reads the body of one HTTP/1 message from its connection, piece by piece: the part that both sides
-// of the gate do in the same way.
+// Reads the body of one HTTP/1 message from its connection, piece by piece: the part that both
+// sides of the gate do in the same way.
 #pragma once
 
 #include <chrono>

@@ -9,7 +9,10 @@ namespace egret {
 class Http1ClientExchange final : public ClientExchange {
  public:
   Http1ClientExchange(Http1ClientConnection& connection, RequestHead head, BodyLength length)
-      : connection_(connection), head_(std::move(head)), length_(length), body_(connection.stream_, connection.buffer_) {
+      : connection_(connection),
+        head_(std::move(head)),
+        length_(length),
+        body_(connection.stream_, connection.buffer_) {
     body_.begin(length, connection.limits_);
     connection_.reusable_ = false;  // until both messages are whole
   }
@@ -23,7 +26,9 @@ class Http1ClientExchange final : public ClientExchange {
   void stop_reading() override { stream().interrupt(); }
   void resume() override { stream().resume(); }
 
-  Task<Result<BodyPiece, BodyFault>> read_body() override { return body_.read(connection_.timeouts_.body); }
+  Task<Result<BodyPiece, BodyFault>> read_body() override {
+    return body_.read(connection_.timeouts_.body);
+  }
 
   Task<StreamError> send_continue() override {
     stream().limit(connection_.timeouts_.body);
@@ -38,11 +43,14 @@ class Http1ClientExchange final : public ClientExchange {
     co_return co_await stream().write(out);
   }
 
-  Task<StreamError> send_head(const ResponseHead& head, BodyLength length, std::string_view first) override {
+  Task<StreamError> send_head(const ResponseHead& head, BodyLength length,
+                              std::string_view first) override {
     responded_ = true;
     response_ = length;
     const bool unread = !body_.finished();
-    close_ = close_ || unread || head_.version == Version::http10 || !keeps_alive(head_.version, head_.fields) || length.kind == BodyLength::Kind::until_close;
+    close_ = close_ || unread || head_.version == Version::http10 ||
+             !keeps_alive(head_.version, head_.fields) ||
+             length.kind == BodyLength::Kind::until_close;
     std::string out;
     append_response_head(out, head, length, close_ && head.status != 101);
     stream().limit(connection_.timeouts_.body);
@@ -66,7 +74,8 @@ class Http1ClientExchange final : public ClientExchange {
     if (response_.kind == BodyLength::Kind::chunked) {
       std::string out;
       append_last_chunk(out, trailers);
-      if (const StreamError error = co_await stream().write(out); error != StreamError::none) co_return error;
+      if (const StreamError error = co_await stream().write(out); error != StreamError::none)
+        co_return error;
     }
     body_.release();
     connection_.reusable_ = !close_ && body_.finished();

@@ -13,14 +13,15 @@
 namespace egret {
 
 struct ClientTimeouts {
-  std::chrono::milliseconds idle{60000};       // between requests
-  std::chrono::milliseconds head{10000};       // from a head's first byte to its last
-  std::chrono::milliseconds body{60000};       // for the next piece of a body, and for a write
+  std::chrono::milliseconds idle{60000};  // between requests
+  std::chrono::milliseconds head{10000};  // from a head's first byte to its last
+  std::chrono::milliseconds body{60000};  // for the next piece of a body, and for a write
 };
 
 class Http1ClientConnection {
  public:
-  Http1ClientConnection(Stream& stream, ReadBuffer& buffer, const Http1Limits& limits, const ClientTimeouts& timeouts)
+  Http1ClientConnection(Stream& stream, ReadBuffer& buffer, const Http1Limits& limits,
+                        const ClientTimeouts& timeouts)
       : stream_(stream), buffer_(buffer), limits_(limits), timeouts_(timeouts) {}
 
   enum class End { closed };  // the client has gone or was silent: nothing to answer

@@ -6,8 +6,12 @@
 
 namespace egret {
 
-Http1OriginConnection::Http1OriginConnection(OriginStream origin, const Http1Limits& limits, const OriginTimeouts& timeouts)
-    : origin_(std::move(origin)), body_(*origin_.stream, buffer_), limits_(limits), timeouts_(timeouts) {}
+Http1OriginConnection::Http1OriginConnection(OriginStream origin, const Http1Limits& limits,
+                                             const OriginTimeouts& timeouts)
+    : origin_(std::move(origin)),
+      body_(*origin_.stream, buffer_),
+      limits_(limits),
+      timeouts_(timeouts) {}
 
 void Http1OriginConnection::begin(std::string request_method) {
   method_ = std::move(request_method);
@@ -16,7 +20,8 @@ void Http1OriginConnection::begin(std::string request_method) {
   sent_ = keep_ = answered_ = head_read_ = false;
 }
 
-Task<StreamError> Http1OriginConnection::send_head(const RequestHead& head, BodyLength length, std::string_view first) {
+Task<StreamError> Http1OriginConnection::send_head(const RequestHead& head, BodyLength length,
+                                                   std::string_view first) {
   request_ = length;
   std::string out;
   append_request_head(out, head, length);
@@ -61,7 +66,8 @@ Task<Result<ResponseHead, BodyFault>> Http1OriginConnection::read_head() {
   stream().limit(timeouts_.head);
   while (!(end = find_head_end(buffer_.view(), scanned))) {
     if (buffer_.view().size() > limits_.head_bytes_max) {
-      co_return BodyFault{StreamError::none, WireFault{502, Reason::upstream_framing, "the response head is too large"}};
+      co_return BodyFault{StreamError::none, WireFault{502, Reason::upstream_framing,
+                                                       "the response head is too large"}};
     }
     if (const StreamError error = co_await buffer_.fill(stream()); error != StreamError::none) {
       co_return BodyFault{error, std::nullopt};
@@ -84,10 +90,13 @@ Task<Result<ResponseHead, BodyFault>> Http1OriginConnection::read_head() {
   co_return head;
 }
 
-Task<Result<BodyPiece, BodyFault>> Http1OriginConnection::read_body() { return body_.read(timeouts_.body); }
+Task<Result<BodyPiece, BodyFault>> Http1OriginConnection::read_body() {
+  return body_.read(timeouts_.body);
+}
 
 bool Http1OriginConnection::reusable() const {
-  return sent_ && keep_ && head_read_ && body_.finished() && body_.nothing_behind() && origin_.stream->is_open();
+  return sent_ && keep_ && head_read_ && body_.finished() && body_.nothing_behind() &&
+         origin_.stream->is_open();
 }
 
 }  // namespace egret

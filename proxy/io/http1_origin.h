@@ -1,5 +1,5 @@
-// The origin's side of an HTTP/1 connection: one exchange at a time, kept for the next one only where
-// both messages were whole and nothing is left over (ATTACKS C07, D14).
+// The origin's side of an HTTP/1 connection: one exchange at a time, kept for the next one only
+// where both messages were whole and nothing is left over (ATTACKS C07, D14).
 #pragma once
 
 #include <chrono>
@@ -15,19 +15,22 @@
 namespace egret {
 
 struct OriginTimeouts {
-  std::chrono::milliseconds head{300000};  // from the request to the response's head: models think long
+  std::chrono::milliseconds head{
+      300000};  // from the request to the response's head: models think long
   std::chrono::milliseconds body{600000};  // for the next piece of a body, and for a write
   std::chrono::milliseconds pooled{30000};
 };
 
 class Http1OriginConnection final : public OriginExchange {
  public:
-  Http1OriginConnection(OriginStream origin, const Http1Limits& limits, const OriginTimeouts& timeouts);
+  Http1OriginConnection(OriginStream origin, const Http1Limits& limits,
+                        const OriginTimeouts& timeouts);
 
   // Begins the next exchange on this connection.
   void begin(std::string request_method);
 
-  Task<StreamError> send_head(const RequestHead& head, BodyLength length, std::string_view first) override;
+  Task<StreamError> send_head(const RequestHead& head, BodyLength length,
+                              std::string_view first) override;
   Task<StreamError> send_body(std::string_view data) override;
   Task<StreamError> finish_request() override;
   Task<Result<ResponseHead, BodyFault>> read_head() override;
@@ -38,7 +41,8 @@ class Http1OriginConnection final : public OriginExchange {
 
   // The exchange is over and another may follow.
   bool reusable() const;
-  // On an idle connection: nothing has arrived since, the origin has not closed it, it is not too old.
+  // On an idle connection: nothing has arrived since, the origin has not closed it, it is not too
+  // old.
   bool still_good() const { return origin_.stream->quiet(); }
   bool maybe_truncated() const { return body_.maybe_truncated(); }
   // Bytes of a response have been seen in this exchange.

@@ -1,6 +1,6 @@
 // The synthetic addresses of one sandbox: every name that it asks for gets one IPv4 address from
-// 198.18.0.0/15 and one IPv6 address from a ULA, and both lead back to the name. No query leaves the
-// gate; the real address is looked up when, and if, the name may be dialled (DESIGN part 6).
+// 198.18.0.0/15 and one IPv6 address from a ULA, and both lead back to the name. No query leaves
+// the gate; the real address is looked up when, and if, the name may be dialled (DESIGN part 6).
 #pragma once
 
 #include <cstdint>

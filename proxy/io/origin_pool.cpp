@@ -19,7 +19,8 @@ std::unique_ptr<Http1OriginConnection> OriginPool::take(const std::string& key) 
   return nullptr;
 }
 
-void OriginPool::give_back(const std::string& key, std::unique_ptr<Http1OriginConnection> connection) {
+void OriginPool::give_back(const std::string& key,
+                           std::unique_ptr<Http1OriginConnection> connection) {
   auto& connections = idle_[key];
   if (connections.size() >= a_key_max || size_ >= all_max) return;
   connection->rest();
@@ -29,7 +30,8 @@ void OriginPool::give_back(const std::string& key, std::unique_ptr<Http1OriginCo
 
 void OriginPool::prune() {
   for (auto entry = idle_.begin(); entry != idle_.end();) {
-    size_ -= std::erase_if(entry->second, [](const auto& connection) { return !connection->still_good(); });
+    size_ -= std::erase_if(entry->second,
+                           [](const auto& connection) { return !connection->still_good(); });
     entry = entry->second.empty() ? idle_.erase(entry) : std::next(entry);
   }
 }

@@ -33,7 +33,8 @@ void ReadBuffer::make_room() {
 
 Task<StreamError> ReadBuffer::fill(Stream& stream) {
   make_room();
-  if (end_ == capacity_) co_return StreamError::failed;  // full: the caller has checked its limit first
+  if (end_ == capacity_)
+    co_return StreamError::failed;  // full: the caller has checked its limit first
   const ReadResult got = co_await stream.read_some({data_.get() + end_, capacity_ - end_});
   end_ += got.bytes;
   co_return got.error;

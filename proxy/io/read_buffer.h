@@ -1,5 +1,5 @@
-// Bytes read from a stream and not yet taken. Allocated when there is data, given back when empty; at
-// most `bytes_max`, which is the bound of what is buffered in one direction.
+// Bytes read from a stream and not yet taken. Allocated when there is data, given back when empty;
+// at most `bytes_max`, which is the bound of what is buffered in one direction.
 #pragma once
 
 #include <cstddef>

@@ -1,15 +1,14 @@
 #include "proxy/io/resolver.h"
 
-#include <ares.h>
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
+#include <arpa/inet.h>
 #include <cstring>
+#include <netinet/in.h>
 #include <stdexcept>
 #include <unordered_map>
 #include <utility>
 
+#include <ares.h>
 #include <boost/asio/redirect_error.hpp>
 
 namespace egret {
@@ -40,16 +39,19 @@ IpAddress address_of(const sockaddr* address) {
 ResolveFault fault_of(int status) {
   switch (status) {
     case ARES_ENOTFOUND:
-    case ARES_ENODATA: return ResolveFault::no_such_name;
-    case ARES_ETIMEOUT: return ResolveFault::timed_out;
-    default: return ResolveFault::failed;
+    case ARES_ENODATA:
+      return ResolveFault::no_such_name;
+    case ARES_ETIMEOUT:
+      return ResolveFault::timed_out;
+    default:
+      return ResolveFault::failed;
   }
 }
 
 }  // namespace
 
-// The c-ares channel with its sockets on the worker's context. Shared with the handlers that wait on
-// those sockets, so that a late one finds it still there.
+// The c-ares channel with its sockets on the worker's context. Shared with the handlers that wait
+// on those sockets, so that a late one finds it still there.
 class Resolver::Channel : public std::enable_shared_from_this<Channel> {
  public:
   explicit Channel(asio::io_context& context) : context_(context), timer_(context) {
@@ -66,8 +68,8 @@ class Resolver::Channel : public std::enable_shared_from_this<Channel> {
       static_cast<Channel*>(self)->watch(fd, readable != 0, writable != 0);
     };
     options.sock_state_cb_data = this;
-    const int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS |
-                     ARES_OPT_SOCK_STATE_CB;
+    const int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_DOMAINS |
+                     ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
     if (ares_init_options(&channel_, &options, mask) != ARES_SUCCESS) {
       throw std::runtime_error("the DNS resolver cannot be set up; is /etc/resolv.conf readable?");
     }
@@ -84,7 +86,8 @@ class Resolver::Channel : public std::enable_shared_from_this<Channel> {
 
   Task<Answer> resolve(std::string name) {
     if (const auto found = names_.find(name); found != names_.end()) {
-      if (found->second->done && Clock::now() < found->second->until) co_return found->second->answer;
+      if (found->second->done && Clock::now() < found->second->until)
+        co_return found->second->answer;
       if (found->second->done) names_.erase(found);
     }
     std::shared_ptr<Name> entry;
@@ -144,7 +147,8 @@ class Resolver::Channel : public std::enable_shared_from_this<Channel> {
       for (const ares_addrinfo_node* node = info->nodes; node != nullptr; node = node->ai_next) {
         if (addresses.size() >= addresses_max) break;
         const IpAddress address = address_of(node->ai_addr);
-        if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(address);
+        if (std::find(addresses.begin(), addresses.end(), address) == addresses.end())
+          addresses.push_back(address);
         keep = std::min(keep, std::chrono::seconds(std::max(node->ai_ttl, 0)));
       }
     }
@@ -175,25 +179,29 @@ class Resolver::Channel : public std::enable_shared_from_this<Channel> {
     using Descriptor = asio::posix::stream_descriptor;
     if (slot->want_read && !slot->reading) {
       slot->reading = true;
-      slot->descriptor.async_wait(Descriptor::wait_read, [self = shared_from_this(), slot, fd](const error_code& error) {
-        slot->reading = false;
-        if (!error) self->process(fd, ARES_SOCKET_BAD, slot);
-      });
+      slot->descriptor.async_wait(Descriptor::wait_read,
+                                  [self = shared_from_this(), slot, fd](const error_code& error) {
+                                    slot->reading = false;
+                                    if (!error) self->process(fd, ARES_SOCKET_BAD, slot);
+                                  });
     }
     if (slot->want_write && !slot->writing) {
       slot->writing = true;
-      slot->descriptor.async_wait(Descriptor::wait_write, [self = shared_from_this(), slot, fd](const error_code& error) {
-        slot->writing = false;
-        if (!error) self->process(ARES_SOCKET_BAD, fd, slot);
-      });
+      slot->descriptor.async_wait(Descriptor::wait_write,
+                                  [self = shared_from_this(), slot, fd](const error_code& error) {
+                                    slot->writing = false;
+                                    if (!error) self->process(ARES_SOCKET_BAD, fd, slot);
+                                  });
     }
   }
 
-  void process(ares_socket_t readable, ares_socket_t writable, const std::shared_ptr<Watched>& slot) {
+  void process(ares_socket_t readable, ares_socket_t writable,
+               const std::shared_ptr<Watched>& slot) {
     if (channel_ == nullptr) return;
     ares_process_fd(channel_, readable, writable);
     const ares_socket_t fd = readable != ARES_SOCKET_BAD ? readable : writable;
-    if (const auto found = watched_.find(fd); found != watched_.end() && found->second == slot) wait(fd, slot);
+    if (const auto found = watched_.find(fd); found != watched_.end() && found->second == slot)
+      wait(fd, slot);
     arm();
   }
 
@@ -201,8 +209,8 @@ class Resolver::Channel : public std::enable_shared_from_this<Channel> {
   void arm() {
     timeval limit{};
     if (channel_ == nullptr || ares_timeout(channel_, nullptr, &limit) == nullptr) return;
-    timer_.expires_after(std::chrono::seconds(limit.tv_sec) + std::chrono::microseconds(limit.tv_usec) +
-                         std::chrono::milliseconds(1));
+    timer_.expires_after(std::chrono::seconds(limit.tv_sec) +
+                         std::chrono::microseconds(limit.tv_usec) + std::chrono::milliseconds(1));
     timer_.async_wait([weak = weak_from_this()](const error_code& error) {
       const auto self = weak.lock();
       if (error || !self || self->channel_ == nullptr) return;
@@ -219,7 +227,9 @@ class Resolver::Channel : public std::enable_shared_from_this<Channel> {
 };
 
 Resolver::Resolver(asio::io_context& context) : channel_(std::make_shared<Channel>(context)) {}
-Resolver::~Resolver() { channel_->stop(); }
+Resolver::~Resolver() {
+  channel_->stop();
+}
 
 Task<Answer> Resolver::resolve(Host host) {
   if (host.is_address()) co_return std::vector<IpAddress>{*host.address()};

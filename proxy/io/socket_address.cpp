@@ -1,11 +1,10 @@
 #include "proxy/io/socket_address.h"
 
 #include <arpa/inet.h>
+#include <cstring>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-
-#include <cstring>
 
 #include "sandbox-glue/namespace/original_destination.h"
 
@@ -56,7 +55,8 @@ std::vector<IpAddress> interface_addresses() {
     sockaddr_storage storage{};
     const int family = entry->ifa_addr->sa_family;
     if (family != AF_INET && family != AF_INET6) continue;
-    std::memcpy(&storage, entry->ifa_addr, family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+    std::memcpy(&storage, entry->ifa_addr,
+                family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
     if (const auto address = from(storage)) out.push_back(address->address);
   }
   ::freeifaddrs(list);

@@ -1,5 +1,5 @@
-// Addresses of sockets as values: where a redirected connection wanted to go (ATTACKS B12, G12), where
-// a socket is bound, and the addresses of this machine.
+// Addresses of sockets as values: where a redirected connection wanted to go (ATTACKS B12, G12),
+// where a socket is bound, and the addresses of this machine.
 #pragma once
 
 #include <cstdint>

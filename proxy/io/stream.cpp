@@ -2,28 +2,35 @@
 
 #include <cerrno>
 #include <cstring>
+#include <sys/socket.h>
+#include <sys/uio.h>
 #include <utility>
 
+#include <boost/asio/redirect_error.hpp>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-
-#include <boost/asio/redirect_error.hpp>
 
 namespace egret {
 
-void FreeSsl::operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
+void FreeSsl::operator()(SSL* ssl) const noexcept {
+  SSL_free(ssl);
+}
 
 std::string_view name(StreamError error) {
   switch (error) {
-    case StreamError::none: return "none";
-    case StreamError::end: return "end";
-    case StreamError::truncated: return "truncated";
-    case StreamError::timed_out: return "timed_out";
-    case StreamError::closed: return "closed";
-    case StreamError::failed: return "failed";
+    case StreamError::none:
+      return "none";
+    case StreamError::end:
+      return "end";
+    case StreamError::truncated:
+      return "truncated";
+    case StreamError::timed_out:
+      return "timed_out";
+    case StreamError::closed:
+      return "closed";
+    case StreamError::failed:
+      return "failed";
   }
   return "failed";
 }
@@ -51,9 +58,12 @@ struct StreamBio {
 
   static long control(BIO* bio, int command, long, void*) {
     switch (command) {
-      case BIO_CTRL_FLUSH: return 1;
-      case BIO_CTRL_EOF: return of(bio).saw_end_ ? 1 : 0;
-      default: return 0;
+      case BIO_CTRL_FLUSH:
+        return 1;
+      case BIO_CTRL_EOF:
+        return of(bio).saw_end_ ? 1 : 0;
+      default:
+        return 0;
     }
   }
 
@@ -69,14 +79,19 @@ struct StreamBio {
   }
 };
 
-Stream::Stream(StreamSocket socket, Deadlines& wheel) : Deadline(wheel), socket_(std::move(socket)) {
+Stream::Stream(StreamSocket socket, Deadlines& wheel)
+    : Deadline(wheel), socket_(std::move(socket)) {
   error_code ignored;
   socket_.native_non_blocking(true, ignored);
 }
 
-Stream::~Stream() { close(); }
+Stream::~Stream() {
+  close();
+}
 
-int Stream::fd() const { return const_cast<StreamSocket&>(socket_).native_handle(); }
+int Stream::fd() const {
+  return const_cast<StreamSocket&>(socket_).native_handle();
+}
 
 void Stream::close() {
   closed_ = true;
@@ -144,7 +159,8 @@ long Stream::receive(std::span<char> into) {
 // What a failed OpenSSL call means; Wait is up to the caller for the two WANT errors.
 StreamError Stream::classify(int, int ssl_error) {
   if (ssl_error == SSL_ERROR_ZERO_RETURN) return StreamError::end;
-  const bool truncated = saw_end_ || ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+  const bool truncated =
+      saw_end_ || ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
   ERR_clear_error();
   return truncated ? StreamError::truncated : StreamError::failed;
 }
@@ -152,7 +168,8 @@ StreamError Stream::classify(int, int ssl_error) {
 Task<ReadResult> Stream::read_some(std::span<char> into) {
   co_await take_turns();
   while (true) {
-    if (const StreamError error = error_now(); error != StreamError::none) co_return ReadResult{0, error};
+    if (const StreamError error = error_now(); error != StreamError::none)
+      co_return ReadResult{0, error};
     Wait what = Wait::read;
     if (ssl_) {
       ERR_clear_error();
@@ -177,7 +194,8 @@ Task<ReadResult> Stream::read_some(std::span<char> into) {
       if (got == 0) co_return ReadResult{0, StreamError::end};
       if (errno != EAGAIN && errno != EWOULDBLOCK) co_return ReadResult{0, StreamError::failed};
     }
-    if (const StreamError error = co_await wait(what); error != StreamError::none) co_return ReadResult{0, error};
+    if (const StreamError error = co_await wait(what); error != StreamError::none)
+      co_return ReadResult{0, error};
   }
 }
 
@@ -191,7 +209,8 @@ Task<StreamError> Stream::write(std::string_view first, std::string_view second)
     co_return co_await write_tls(joined);
   }
   if (!first.empty()) {
-    if (const StreamError error = co_await write_tls(first); error != StreamError::none) co_return error;
+    if (const StreamError error = co_await write_tls(first); error != StreamError::none)
+      co_return error;
   }
   if (second.empty()) co_return StreamError::none;
   co_return co_await write_tls(second);
@@ -200,7 +219,8 @@ Task<StreamError> Stream::write(std::string_view first, std::string_view second)
 Task<StreamError> Stream::write_plain(std::string_view first, std::string_view second) {
   while (!first.empty() || !second.empty()) {
     if (const StreamError error = error_now(); error != StreamError::none) co_return error;
-    iovec parts[2] = {{const_cast<char*>(first.data()), first.size()}, {const_cast<char*>(second.data()), second.size()}};
+    iovec parts[2] = {{const_cast<char*>(first.data()), first.size()},
+                      {const_cast<char*>(second.data()), second.size()}};
     msghdr message{};
     message.msg_iov = parts;
     message.msg_iovlen = 2;
@@ -208,7 +228,8 @@ Task<StreamError> Stream::write_plain(std::string_view first, std::string_view s
     if (put < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) co_return StreamError::failed;
-      if (const StreamError error = co_await wait(Wait::write); error != StreamError::none) co_return error;
+      if (const StreamError error = co_await wait(Wait::write); error != StreamError::none)
+        co_return error;
       continue;
     }
     auto done = static_cast<std::size_t>(put);
@@ -232,9 +253,11 @@ Task<StreamError> Stream::write_tls(std::string_view data) {
       continue;
     }
     const int error = SSL_get_error(ssl_.get(), result);
-    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) co_return classify(result, error);
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
+      co_return classify(result, error);
     const Wait what = error == SSL_ERROR_WANT_READ ? Wait::read : Wait::write;
-    if (const StreamError failed = co_await wait(what); failed != StreamError::none) co_return failed;
+    if (const StreamError failed = co_await wait(what); failed != StreamError::none)
+      co_return failed;
   }
   co_return StreamError::none;
 }
@@ -247,7 +270,8 @@ HandshakeFault fault_from_queue(StreamError error, SSL* ssl) {
   fault.error = error;
   const unsigned long code = ERR_peek_last_error();
   const int reason = ERR_GET_REASON(code);
-  if (reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) fault.alert_received = reason - SSL_AD_REASON_OFFSET;
+  if (reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256)
+    fault.alert_received = reason - SSL_AD_REASON_OFFSET;
   const char* text = ERR_reason_error_string(code);
   fault.detail = text != nullptr ? std::string_view(text) : std::string_view();
   fault.verify_result = SSL_get_verify_result(ssl);
@@ -269,7 +293,8 @@ Task<Result<void, HandshakeFault>> Stream::handshake(SslPtr ssl, bool as_server)
     if (result == 1) co_return Result<void, HandshakeFault>();
     const int error = SSL_get_error(ssl_.get(), result);
     if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
-      const HandshakeFault fault = fault_from_queue(saw_end_ ? StreamError::truncated : StreamError::failed, ssl_.get());
+      const HandshakeFault fault =
+          fault_from_queue(saw_end_ ? StreamError::truncated : StreamError::failed, ssl_.get());
       ERR_clear_error();
       co_return fault;
     }

@@ -1,6 +1,7 @@
 // One connection's bytes, plain or TLS, over TCP or a Unix socket. TLS works directly on the
-// descriptor: what OpenSSL does not have at hand is waited for, nothing is copied through a buffer in
-// between (DESIGN part 9). Reading and writing may be awaited by two coroutines at once, one each.
+// descriptor: what OpenSSL does not have at hand is waited for, nothing is copied through a buffer
+// in between (DESIGN part 9). Reading and writing may be awaited by two coroutines at once, one
+// each.
 #pragma once
 
 #include <chrono>
@@ -19,7 +20,9 @@
 
 namespace egret {
 
-struct FreeSsl { void operator()(SSL* ssl) const noexcept; };
+struct FreeSsl {
+  void operator()(SSL* ssl) const noexcept;
+};
 using SslPtr = std::unique_ptr<SSL, FreeSsl>;
 
 enum class StreamError : std::uint8_t {
@@ -27,8 +30,8 @@ enum class StreamError : std::uint8_t {
   end,        // the peer has ended its side cleanly (FIN; in TLS close_notify)
   truncated,  // TLS ended without close_notify
   timed_out,
-  closed,     // by us, or the worker stops
-  failed,     // reset and the like; in TLS a protocol error
+  closed,  // by us, or the worker stops
+  failed,  // reset and the like; in TLS a protocol error
 };
 std::string_view name(StreamError error);
 
@@ -39,9 +42,9 @@ struct ReadResult {
 
 struct HandshakeFault {
   StreamError error = StreamError::failed;
-  int alert_received = -1;       // TLS alert number the peer sent, or -1
-  long verify_result = 0;        // X509_V_*
-  std::string_view detail;       // a constant of OpenSSL's reason list
+  int alert_received = -1;  // TLS alert number the peer sent, or -1
+  long verify_result = 0;   // X509_V_*
+  std::string_view detail;  // a constant of OpenSSL's reason list
 };
 
 class Stream final : private Deadline {

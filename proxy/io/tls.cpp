@@ -18,18 +18,20 @@ SslContextPtr make_context(const SSL_METHOD* method) {
   if (!context) throw std::bad_alloc();
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_options(context.get(), common_options);
-  SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+  SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                       SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_read_ahead(context.get(), 1);
   return context;
 }
 
 // http/1.1 only, until there is a codec for more.
-int select_protocol(SSL*, const unsigned char** out, unsigned char* out_bytes, const unsigned char* in,
-                    unsigned int in_bytes, void*) {
+int select_protocol(SSL*, const unsigned char** out, unsigned char* out_bytes,
+                    const unsigned char* in, unsigned int in_bytes, void*) {
   static constexpr std::array<unsigned char, 9> ours = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
   unsigned char* chosen = nullptr;
-  if (SSL_select_next_proto(&chosen, out_bytes, ours.data(), ours.size(), in, in_bytes) != OPENSSL_NPN_NEGOTIATED) {
+  if (SSL_select_next_proto(&chosen, out_bytes, ours.data(), ours.size(), in, in_bytes) !=
+      OPENSSL_NPN_NEGOTIATED) {
     return SSL_TLSEXT_ERR_ALERT_FATAL;
   }
   *out = chosen;
@@ -45,8 +47,12 @@ int keep_session(SSL* ssl, SSL_SESSION* session) {
 
 }  // namespace
 
-void FreeSslContext::operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
-void FreeSslSession::operator()(SSL_SESSION* session) const noexcept { SSL_SESSION_free(session); }
+void FreeSslContext::operator()(SSL_CTX* context) const noexcept {
+  SSL_CTX_free(context);
+}
+void FreeSslSession::operator()(SSL_SESSION* session) const noexcept {
+  SSL_SESSION_free(session);
+}
 
 ClientTls::ClientTls() : context_(make_context(TLS_server_method())) {
   SSL_CTX* context = context_.get();
@@ -72,7 +78,8 @@ SSL_SESSION* OriginSessions::find(const std::string& key) const {
 }
 
 void OriginSessions::keep(const std::string& key, SslSessionPtr session) {
-  if (sessions_.size() >= sessions_max && !sessions_.contains(key)) sessions_.erase(sessions_.begin());
+  if (sessions_.size() >= sessions_max && !sessions_.contains(key))
+    sessions_.erase(sessions_.begin());
   sessions_.insert_or_assign(key, std::move(session));
 }
 
@@ -92,7 +99,8 @@ SslPtr OriginTls::session(const Host& host, SessionSink& sink) const {
     std::string name = host.text();
     SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
   }
-  static constexpr std::array<unsigned char, 9> http11 = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+  static constexpr std::array<unsigned char, 9> http11 = {8,   'h', 't', 't', 'p',
+                                                          '/', '1', '.', '1'};
   SSL_set_alpn_protos(ssl.get(), http11.data(), http11.size());
   SSL_set_app_data(ssl.get(), &sink);
   if (sink.sessions != nullptr) {

@@ -18,7 +18,9 @@
 
 namespace egret {
 
-struct FreeSslContext { void operator()(SSL_CTX* context) const noexcept; };
+struct FreeSslContext {
+  void operator()(SSL_CTX* context) const noexcept;
+};
 using SslContextPtr = std::unique_ptr<SSL_CTX, FreeSslContext>;
 
 // Thread rule: immutable, any thread.
@@ -32,7 +34,9 @@ class ClientTls {
   SslContextPtr context_;
 };
 
-struct FreeSslSession { void operator()(SSL_SESSION* session) const noexcept; };
+struct FreeSslSession {
+  void operator()(SSL_SESSION* session) const noexcept;
+};
 using SslSessionPtr = std::unique_ptr<SSL_SESSION, FreeSslSession>;
 
 // Sessions of origins that one worker may resume, by pool key. Verification is never skipped: the

@@ -15,15 +15,23 @@ namespace {
 using egret::Flags;
 
 void add_config(CLI::App& app, std::optional<std::string>& config) {
-  app.add_option("--config", config, "configuration file (default: ./egret.yaml, then ~/.config/egret/egret.yaml)");
+  app.add_option("--config", config,
+                 "configuration file (default: ./egret.yaml, then ~/.config/egret/egret.yaml)");
 }
 
 void add_policy(CLI::App& app, Flags& flags) {
   add_config(app, flags.config);
   app.add_option("--sandbox", flags.sandbox, "the sandbox whose policy applies (default: default)");
-  app.add_option("--profile", flags.profiles, "add a profile: strict, anthropic, github-read, npm, ... (egret init config names them all)")->allow_extra_args(false);
-  app.add_option("--allow", flags.allow, "add a host, e.g. api.example.com or '*.example.com' or host:8443")->allow_extra_args(false);
-  app.add_option("--secret", flags.secrets, "add a secret of the file, or a well-known one such as GITHUB_TOKEN")->allow_extra_args(false);
+  app.add_option("--profile", flags.profiles,
+                 "add a profile: strict, anthropic, github-read, npm, ... (egret init config names "
+                 "them all)")
+      ->allow_extra_args(false);
+  app.add_option("--allow", flags.allow,
+                 "add a host, e.g. api.example.com or '*.example.com' or host:8443")
+      ->allow_extra_args(false);
+  app.add_option("--secret", flags.secrets,
+                 "add a secret of the file, or a well-known one such as GITHUB_TOKEN")
+      ->allow_extra_args(false);
 }
 
 struct CommandLine {
@@ -48,39 +56,49 @@ struct CommandLine {
   }
 
   void add_run() {
-    CLI::App* v = verb("run", "run a command in a sandbox of its own: egret run [OPTIONS] -- COMMAND...",
-                       "egret run --profile github-read -- git clone https://github.com/owner/repo\n"
-                       "  ANTHROPIC_API_KEY=... egret run --profile anthropic --secret ANTHROPIC_API_KEY -- claude");
+    CLI::App* v =
+        verb("run", "run a command in a sandbox of its own: egret run [OPTIONS] -- COMMAND...",
+             "egret run --profile github-read -- git clone https://github.com/owner/repo\n"
+             "  ANTHROPIC_API_KEY=... egret run --profile anthropic --secret ANTHROPIC_API_KEY -- "
+             "claude");
     add_policy(*v, run);
-    v->add_option("--rw", run.writable, "a path that the command may write to (the current directory always is)")->allow_extra_args(false);
-    v->add_option("--env", run.pass, "pass this variable although it looks like a credential")->allow_extra_args(false);
+    v->add_option("--rw", run.writable,
+                  "a path that the command may write to (the current directory always is)")
+        ->allow_extra_args(false);
+    v->add_option("--env", run.pass, "pass this variable although it looks like a credential")
+        ->allow_extra_args(false);
     v->add_flag("--dry-run", run.dry_run, "print what would be set up, and do nothing");
     v->add_flag("--quiet", run.quiet, "no summary line");
     v->callback([this] { chosen = [this] { return egret::run_verb(run); }; });
   }
 
   void add_service() {
-    CLI::App* serve = verb("serve", "the gate as a daemon: explicit listeners for sandboxes that exist already", "egret serve --config egret.yaml");
+    CLI::App* serve =
+        verb("serve", "the gate as a daemon: explicit listeners for sandboxes that exist already",
+             "egret serve --config egret.yaml");
     add_config(*serve, config);
     serve->callback([this] { chosen = [this] { return egret::serve_verb(config); }; });
     CLI::App* status = verb("status", "what the running gates are doing", "egret status --json");
     add_config(*status, config);
     status->add_flag("--json", json, "one JSON object");
     status->callback([this] { chosen = [this] { return egret::status_verb(config, json); }; });
-    CLI::App* reload = verb("reload", "make the running gates read their configuration again", "egret reload");
+    CLI::App* reload =
+        verb("reload", "make the running gates read their configuration again", "egret reload");
     add_config(*reload, config);
     reload->add_flag("--json", json, "one JSON line a gate");
     reload->callback([this] { chosen = [this] { return egret::reload_verb(config, json); }; });
   }
 
   void add_questions() {
-    CLI::App* v = verb("check", "what would happen to a request, and which rule says so", "egret check --profile npm https://registry.npmjs.org/left-pad");
+    CLI::App* v = verb("check", "what would happen to a request, and which rule says so",
+                       "egret check --profile npm https://registry.npmjs.org/left-pad");
     add_policy(*v, check);
     v->add_option("--method", check.method, "request method")->capture_default_str();
     v->add_option("url", check.url, "http:// or https:// URL")->required();
     v->add_flag("--json", check.json, "one JSON object");
     v->callback([this] { chosen = [this] { return egret::check_verb(check); }; });
-    CLI::App* e = verb("env", "shell exports for a client of `egret serve`", "eval \"$(egret env --sandbox web)\"");
+    CLI::App* e = verb("env", "shell exports for a client of `egret serve`",
+                       "eval \"$(egret env --sandbox web)\"");
     add_policy(*e, env);
     e->add_flag("--json", env.json, "one JSON object");
     e->callback([this] { chosen = [this] { return egret::env_verb(env); }; });
@@ -89,23 +107,29 @@ struct CommandLine {
   void add_ca() {
     CLI::App* v = verb("ca", "the sandbox's certificate authority", "egret ca show --sandbox web");
     v->require_subcommand(1);
-    const auto add = [&](const char* name, const char* what, const char* example, int (*does)(const egret::CaFlags&)) {
+    const auto add = [&](const char* name, const char* what, const char* example,
+                         int (*does)(const egret::CaFlags&)) {
       CLI::App* sub = verb(name, what, example, v);
       add_policy(*sub, ca);
       sub->callback([this, does] { chosen = [this, does] { return does(ca); }; });
       return sub;
     };
-    add("init", "make it, where there is none", "egret ca init --sandbox web --rotate", &egret::ca_init_verb)
+    add("init", "make it, where there is none", "egret ca init --sandbox web --rotate",
+        &egret::ca_init_verb)
         ->add_flag("--rotate", ca.rotate, "make a new key and certificate in place of the old");
-    add("show", "subject, fingerprint, validity and PEM", "egret ca show --sandbox web", &egret::ca_show_verb);
-    add("bundle", "PEM of the system's roots and this CA", "egret ca bundle > bundle.pem", &egret::ca_bundle_verb);
+    add("show", "subject, fingerprint, validity and PEM", "egret ca show --sandbox web",
+        &egret::ca_show_verb);
+    add("bundle", "PEM of the system's roots and this CA", "egret ca bundle > bundle.pem",
+        &egret::ca_bundle_verb);
   }
 
   void add_audit() {
     CLI::App* v = verb("audit", "read the audit log", "egret audit show --denied --since 1h");
     v->require_subcommand(1);
-    for (const auto& [name, what] : {std::pair("show", "one line an exchange"), std::pair("tail", "the same, as they come"),
-                                     std::pair("summary", "counts by sandbox, host and reason"), std::pair("verify", "check the hash chains")}) {
+    for (const auto& [name, what] :
+         {std::pair("show", "one line an exchange"), std::pair("tail", "the same, as they come"),
+          std::pair("summary", "counts by sandbox, host and reason"),
+          std::pair("verify", "check the hash chains")}) {
       CLI::App* sub = verb(name, what, (std::string("egret audit ") + name + " --json").c_str(), v);
       add_config(*sub, audit.config);
       sub->add_option("--file", audit.file, "audit file (default: that of the configuration)");
@@ -113,30 +137,38 @@ struct CommandLine {
       sub->add_option("--since", audit.since, "2026-01-02T03:04:05Z, or 10m, 2h, 3d ago");
       sub->add_flag("--denied", audit.denied, "only what was denied");
       sub->add_flag("--json", audit.json, "JSON");
-      sub->callback([this, word = std::string(name)] { chosen = [this, word] { return egret::audit_verb(word, audit); }; });
+      sub->callback([this, word = std::string(name)] {
+        chosen = [this, word] { return egret::audit_verb(word, audit); };
+      });
     }
   }
 
   void add_config_verbs() {
     CLI::App* v = verb("config", "the configuration file", "egret config check");
     v->require_subcommand(1);
-    CLI::App* checks = verb("check", "every error of the file, with line and column", "egret config check --config egret.yaml", v);
+    CLI::App* checks = verb("check", "every error of the file, with line and column",
+                            "egret config check --config egret.yaml", v);
     add_config(*checks, config);
     checks->callback([this] { chosen = [this] { return egret::config_check_verb(config); }; });
-    CLI::App* shows = verb("show", "the effective policy and where each line came from", "egret config show --sandbox web", v);
+    CLI::App* shows = verb("show", "the effective policy and where each line came from",
+                           "egret config show --sandbox web", v);
     add_config(*shows, show.config);
     shows->add_option("--sandbox", show.sandbox, "only this sandbox");
     shows->callback([this] { chosen = [this] { return egret::config_show_verb(show); }; });
     CLI::App* init = verb("init", "write commented starting files", "egret init config");
     init->require_subcommand(1);
-    CLI::App* starter = verb("config", "an egret.yaml to begin with", "egret init config egret.yaml", init);
+    CLI::App* starter =
+        verb("config", "an egret.yaml to begin with", "egret init config egret.yaml", init);
     starter->add_option("path", init_path, "where (default: egret.yaml)");
     starter->add_flag("--force", force, "replace a file that is there");
-    starter->callback([this] { chosen = [this] { return egret::init_config_verb(init_path, force); }; });
+    starter->callback(
+        [this] { chosen = [this] { return egret::init_config_verb(init_path, force); }; });
   }
 
   CommandLine() {
-    app.footer("Example:\n  egret run --profile github-read -- git clone https://github.com/owner/repo\n\n`egret VERB --help` shows an example of each verb.");
+    app.footer(
+        "Example:\n  egret run --profile github-read -- git clone "
+        "https://github.com/owner/repo\n\n`egret VERB --help` shows an example of each verb.");
     app.add_flag("--version", version, "version and the libraries in use");
     app.add_flag("--json", json, "with --version: JSON");
     add_run();
@@ -159,8 +191,10 @@ int main(int argc, char** argv) {
     try {
       // What stands behind `--` is the command, word for word; CLI11 would read brackets in it.
       char** const end = argv + argc;
-      char** const dashes = std::find_if(argv, end, [](const char* word) { return std::string_view(word) == "--"; });
-      for (char** word = dashes == end ? end : dashes + 1; word != end; ++word) line.run.command.emplace_back(*word);
+      char** const dashes =
+          std::find_if(argv, end, [](const char* word) { return std::string_view(word) == "--"; });
+      for (char** word = dashes == end ? end : dashes + 1; word != end; ++word)
+        line.run.command.emplace_back(*word);
       line.app.parse(static_cast<int>(dashes - argv), argv);
     } catch (const CLI::ParseError& error) {
       return line.app.exit(error) == 0 ? 0 : exit_usage;

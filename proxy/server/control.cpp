@@ -1,16 +1,15 @@
 #include "proxy/server/control.h"
 
+#include <cerrno>
+#include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <filesystem>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -35,7 +34,8 @@ bool readable(int fd, int limit_ms) {
 std::string read_line(int fd, int limit_ms) {
   std::string line;
   char piece[512];
-  while (line.find('\n') == std::string::npos && line.size() < 1024 * 1024 && readable(fd, limit_ms)) {
+  while (line.find('\n') == std::string::npos && line.size() < 1024 * 1024 &&
+         readable(fd, limit_ms)) {
     const ssize_t got = ::recv(fd, piece, sizeof piece, 0);
     if (got <= 0) break;
     line.append(piece, static_cast<std::size_t>(got));
@@ -58,11 +58,14 @@ bool peer_may(int fd) {
   return peer.uid == ::geteuid() || peer.uid == 0;
 }
 
-std::string control_directory(const std::string& state) { return state + "/control"; }
+std::string control_directory(const std::string& state) {
+  return state + "/control";
+}
 
 }  // namespace
 
-Result<std::unique_ptr<ControlSocket>, Failure> ControlSocket::open(Gate& gate, const std::string& state) {
+Result<std::unique_ptr<ControlSocket>, Failure> ControlSocket::open(Gate& gate,
+                                                                    const std::string& state) {
   const std::string directory = control_directory(state);
   std::error_code error;
   std::filesystem::create_directories(state, error);
@@ -70,19 +73,21 @@ Result<std::unique_ptr<ControlSocket>, Failure> ControlSocket::open(Gate& gate, 
     return Failure{"egret: cannot make " + directory + ": " + std::strerror(errno), 2};
   }
   struct stat status {};
-  if (::lstat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() ||
-      (status.st_mode & 077) != 0) {
+  if (::lstat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode) ||
+      status.st_uid != ::geteuid() || (status.st_mode & 077) != 0) {
     return Failure{"egret: " + directory + " has to be a directory of yours with mode 0700", 2};
   }
   const std::string path = directory + "/" + std::to_string(::getpid()) + ".sock";
   sockaddr_un address{};
   if (!make_address(path, address)) {
-    return Failure{"egret: the path " + path + " is too long for a Unix socket; set a shorter `state:`", 2};
+    return Failure{
+        "egret: the path " + path + " is too long for a Unix socket; set a shorter `state:`", 2};
   }
   ::unlink(path.c_str());
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const mode_t before = ::umask(0177);
-  const bool bound = fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  const bool bound =
+      fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   const int cause = errno;
   ::umask(before);
   int stop[2] = {-1, -1};
@@ -95,7 +100,11 @@ Result<std::unique_ptr<ControlSocket>, Failure> ControlSocket::open(Gate& gate, 
 }
 
 ControlSocket::ControlSocket(Gate& gate, int fd, int stop_read, int stop_write, std::string path)
-    : gate_(gate), fd_(fd), stop_read_(stop_read), stop_write_(stop_write), path_(std::move(path)) {}
+    : gate_(gate),
+      fd_(fd),
+      stop_read_(stop_read),
+      stop_write_(stop_write),
+      path_(std::move(path)) {}
 
 ControlSocket::~ControlSocket() {
   ::close(stop_write_);
@@ -144,7 +153,8 @@ std::vector<GateAnswer> ask_gates(const std::string& state, const std::string& l
     if (entry.path().extension() != ".sock") continue;
     sockaddr_un address{};
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (make_address(path, address) && ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+    if (make_address(path, address) &&
+        ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
       write_all(fd, line + "\n");
       const std::string json = read_line(fd, 30 * patience_ms / 2);
       if (!json.empty()) answers.push_back({std::atoi(entry.path().stem().c_str()), json});

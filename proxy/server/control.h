@@ -1,6 +1,6 @@
 // The control socket of a running gate: `<state>/control/<pid>.sock`, 0600 in a 0700 directory, for
-// the gate's own user and root alone (SO_PEERCRED). One line in (`status` or `reload`), one JSON line
-// out. Nothing of it is reachable from inside a sandbox (ATTACKS J07).
+// the gate's own user and root alone (SO_PEERCRED). One line in (`status` or `reload`), one JSON
+// line out. Nothing of it is reachable from inside a sandbox (ATTACKS J07).
 #pragma once
 
 #include <memory>
@@ -34,7 +34,8 @@ struct GateAnswer {
   int pid = 0;
   std::string json;
 };
-// Asks every gate of this state directory, or says that none runs. Sockets of dead gates are removed.
+// Asks every gate of this state directory, or says that none runs. Sockets of dead gates are
+// removed.
 std::vector<GateAnswer> ask_gates(const std::string& state, const std::string& line);
 
 }  // namespace egret

@@ -1,25 +1,32 @@
 #include "proxy/server/environment.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
+#include <unistd.h>
 
 namespace egret {
 namespace {
 
 constexpr std::array<std::string_view, 13> bundle_names = {
-    "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS", "PIP_CERT",
-    "AWS_CA_BUNDLE", "CARGO_HTTP_CAINFO", "DENO_CERT", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", "NIX_SSL_CERT_FILE",
-    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "BUNDLE_SSL_CA_CERT"};
+    "SSL_CERT_FILE",       "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",  "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS", "PIP_CERT",
+    "AWS_CA_BUNDLE",       "CARGO_HTTP_CAINFO",
+    "DENO_CERT",           "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+    "NIX_SSL_CERT_FILE",   "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    "BUNDLE_SSL_CA_CERT"};
 
 // Agents and daemons outside, whose sockets are not there inside, and proxies that are not ours.
 constexpr std::array<std::string_view, 14> never_passed = {
-    "SSH_AUTH_SOCK", "SSH_AGENT_PID", "DBUS_SESSION_BUS_ADDRESS", "GPG_AGENT_INFO", "DOCKER_HOST", "XDG_RUNTIME_DIR",
-    "WAYLAND_DISPLAY", "DISPLAY", "XAUTHORITY", "SSL_CERT_DIR", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "SSLKEYLOGFILE"};
+    "SSH_AUTH_SOCK",   "SSH_AGENT_PID", "DBUS_SESSION_BUS_ADDRESS",
+    "GPG_AGENT_INFO",  "DOCKER_HOST",   "XDG_RUNTIME_DIR",
+    "WAYLAND_DISPLAY", "DISPLAY",       "XAUTHORITY",
+    "SSL_CERT_DIR",    "LD_PRELOAD",    "LD_LIBRARY_PATH",
+    "LD_AUDIT",        "SSLKEYLOGFILE"};
 
 constexpr std::array<std::string_view, 12> credential_words = {
-    "TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY", "CREDENTIAL", "AUTH_KEY", "GITHUB_PAT", "PASSPHRASE"};
+    "TOKEN",      "SECRET",      "PASSWORD",   "PASSWD",   "API_KEY",    "APIKEY",
+    "ACCESS_KEY", "PRIVATE_KEY", "CREDENTIAL", "AUTH_KEY", "GITHUB_PAT", "PASSPHRASE"};
 
 std::string upper(std::string_view text) {
   std::string out(text);
@@ -47,9 +54,11 @@ bool looks_like_credential(std::string_view name) {
 bool has_url_password(std::string_view value) {
   const std::size_t scheme = value.find("://");
   if (scheme == std::string_view::npos) return false;
-  const std::string_view authority = value.substr(scheme + 3, value.find('/', scheme + 3) - scheme - 3);
+  const std::string_view authority =
+      value.substr(scheme + 3, value.find('/', scheme + 3) - scheme - 3);
   const std::size_t at = authority.find('@');
-  return at != std::string_view::npos && authority.substr(0, at).find(':') != std::string_view::npos;
+  return at != std::string_view::npos &&
+         authority.substr(0, at).find(':') != std::string_view::npos;
 }
 
 bool is_credential(std::string_view name, std::string_view value) {
@@ -64,25 +73,30 @@ bool holds_a_secret(const GrantTable& grants, std::string_view value) {
 
 }  // namespace
 
-Variables trust_variables(const std::string& bundle_path, const std::string& trust_store_path, std::string_view java_options) {
+Variables trust_variables(const std::string& bundle_path, const std::string& trust_store_path,
+                          std::string_view java_options) {
   Variables out;
-  for (const std::string_view name : bundle_names) out.emplace_back(name, bundle_path);
+  for (const std::string_view name : bundle_names)
+    out.emplace_back(name, bundle_path);
   std::string java(java_options);
   if (!java.empty()) java += ' ';
-  java += "-Djavax.net.ssl.trustStore=" + trust_store_path + " -Djavax.net.ssl.trustStorePassword=changeit";
+  java += "-Djavax.net.ssl.trustStore=" + trust_store_path +
+          " -Djavax.net.ssl.trustStorePassword=changeit";
   out.emplace_back("JAVA_TOOL_OPTIONS", java);
   return out;
 }
 
 Variables placeholder_variables(const GrantTable& grants) {
   Variables out;
-  for (const Grant& grant : grants.grants()) out.emplace_back(grant.name, grant.placeholder.text());
+  for (const Grant& grant : grants.grants())
+    out.emplace_back(grant.name, grant.placeholder.text());
   return out;
 }
 
 Variables proxy_variables(const std::string& proxy_url) {
   Variables out;
-  for (const std::string_view name : {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"}) {
+  for (const std::string_view name :
+       {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"}) {
     out.emplace_back(name, proxy_url);
   }
   // The client's own machine only: what is there never goes through a proxy.
@@ -93,12 +107,16 @@ Variables proxy_variables(const std::string& proxy_url) {
 }
 
 SandboxEnvironment environment_for_sandbox(const Variables& own, const Variables& added,
-                                           const std::vector<std::string>& sources, const std::vector<std::string>& pass,
+                                           const std::vector<std::string>& sources,
+                                           const std::vector<std::string>& pass,
                                            const GrantTable& grants) {
   SandboxEnvironment out;
   for (const auto& [name, value] : own) {
-    const bool replaced = std::any_of(added.begin(), added.end(), [&](const auto& one) { return one.first == name; });
-    if (replaced || among(sources, name) || among(never_passed, name) || upper(name).ends_with("_PROXY")) continue;
+    const bool replaced =
+        std::any_of(added.begin(), added.end(), [&](const auto& one) { return one.first == name; });
+    if (replaced || among(sources, name) || among(never_passed, name) ||
+        upper(name).ends_with("_PROXY"))
+      continue;
     if (holds_a_secret(grants, value)) continue;
     if (is_credential(name, value) && !value.empty() && !among(pass, name)) {
       out.hidden.push_back(name);
@@ -115,7 +133,8 @@ Variables own_environment() {
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const std::size_t equals = text.find('=');
-    if (equals != std::string_view::npos) out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    if (equals != std::string_view::npos)
+      out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
   return out;
 }
@@ -124,7 +143,8 @@ std::string as_exports(const Variables& variables) {
   std::string out;
   for (const auto& [name, value] : variables) {
     out += "export " + name + "='";
-    for (const char c : value) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    for (const char c : value)
+      out += c == '\'' ? std::string("'\\''") : std::string(1, c);
     out += "'\n";
   }
   return out;

@@ -16,7 +16,8 @@ namespace egret {
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
 // SSL_CERT_FILE and its kin for this bundle, and the JVM's trust store.
-Variables trust_variables(const std::string& bundle_path, const std::string& trust_store_path, std::string_view java_options);
+Variables trust_variables(const std::string& bundle_path, const std::string& trust_store_path,
+                          std::string_view java_options);
 Variables placeholder_variables(const GrantTable& grants);
 // HTTP_PROXY and its kin in both cases, and a NO_PROXY that opens nothing.
 Variables proxy_variables(const std::string& proxy_url);
@@ -28,7 +29,8 @@ struct SandboxEnvironment {
 // The caller's environment without what would lead out or give secrets away, and with the above.
 // `sources`: variables that secrets are read from; `pass`: names to keep whatever they look like.
 SandboxEnvironment environment_for_sandbox(const Variables& own, const Variables& added,
-                                           const std::vector<std::string>& sources, const std::vector<std::string>& pass,
+                                           const std::vector<std::string>& sources,
+                                           const std::vector<std::string>& pass,
                                            const GrantTable& grants);
 Variables own_environment();
 

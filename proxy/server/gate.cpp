@@ -1,12 +1,11 @@
 #include "proxy/server/gate.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <future>
 #include <iostream>
 #include <set>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -24,11 +23,14 @@ using TlsPtr = std::shared_ptr<const OriginTls>;
 
 Result<std::shared_future<TlsPtr>, Failure> load_trust(const std::vector<std::string>& ca_files) {
   if (ca_files.empty()) {
-    return std::async(std::launch::async, []() -> TlsPtr {
-             auto trust = load_origin_trust({});
-             return trust ? std::make_shared<const OriginTls>(std::move(*trust))
-                          : std::make_shared<const OriginTls>(StorePtr(X509_STORE_new()));  // trusts nothing
-           }).share();
+    return std::async(std::launch::async,
+                      []() -> TlsPtr {
+                        auto trust = load_origin_trust({});
+                        return trust ? std::make_shared<const OriginTls>(std::move(*trust))
+                                     : std::make_shared<const OriginTls>(
+                                           StorePtr(X509_STORE_new()));  // trusts nothing
+                      })
+        .share();
   }
   // Files that a person named: an error now, not at the first request.
   auto trust = load_origin_trust(ca_files);
@@ -43,7 +45,8 @@ SandboxLimits sandbox_limits() {
   SandboxLimits limits;
   rlimit descriptors{};
   if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_cur != RLIM_INFINITY) {
-    limits.connections_max = std::min<std::size_t>(limits.connections_max, std::max<std::size_t>(32, descriptors.rlim_cur / 8));
+    limits.connections_max = std::min<std::size_t>(
+        limits.connections_max, std::max<std::size_t>(32, descriptors.rlim_cur / 8));
   }
   return limits;
 }
@@ -53,31 +56,41 @@ SandboxLimits sandbox_limits() {
 Gate::Gate(GateSetup setup, MakeSetup again, std::string mode)
     : config_(std::move(setup.config)), again_(std::move(again)), mode_(std::move(mode)) {}
 
-Result<std::unique_ptr<Gate>, Failure> Gate::create(GateSetup setup, MakeSetup again, std::string mode) {
+Result<std::unique_ptr<Gate>, Failure> Gate::create(GateSetup setup, MakeSetup again,
+                                                    std::string mode) {
   std::unique_ptr<Gate> gate(new Gate(std::move(setup), std::move(again), std::move(mode)));
   raise_descriptor_limit();
-  const unsigned workers = gate->config_.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
+  const unsigned workers =
+      gate->config_.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
   auto audit = AuditLog::open(gate->config_.audit_file, workers);
   if (!audit) return Failure{"egret: " + audit.error().what, 2};
   gate->shared_.audit = std::move(*audit);
   auto trust = load_trust(gate->config_.origins.ca_files);
   if (!trust) return trust.error();
   gate->shared_.origin_tls = std::move(*trust);
-  gate->shared_.sandbox_named = [gate = gate.get()](std::string_view name, std::string_view token) -> std::shared_ptr<Sandbox> {
+  gate->shared_.sandbox_named = [gate = gate.get()](
+                                    std::string_view name,
+                                    std::string_view token) -> std::shared_ptr<Sandbox> {
     const auto found = gate->sandboxes_.find(std::string(name));
-    return found != gate->sandboxes_.end() && found->second->token_is(token) ? found->second : nullptr;
+    return found != gate->sandboxes_.end() && found->second->token_is(token) ? found->second
+                                                                             : nullptr;
   };
-  for (unsigned i = 0; i < workers; ++i) gate->workers_.push_back(std::make_unique<Worker>(gate->shared_, i));
+  for (unsigned i = 0; i < workers; ++i)
+    gate->workers_.push_back(std::make_unique<Worker>(gate->shared_, i));
   return gate;
 }
 
-Gate::~Gate() { stop(); }
+Gate::~Gate() {
+  stop();
+}
 
-Result<void, Failure> Gate::add_sandbox(const SandboxSetup& sandbox, CertificateAuthority authority, SnapshotPtr snapshot) {
+Result<void, Failure> Gate::add_sandbox(const SandboxSetup& sandbox, CertificateAuthority authority,
+                                        SnapshotPtr snapshot) {
   auto token = proxy_token(config_.state, sandbox.name);
   if (!token) return Failure{"egret: " + token.error().what, 2};
   sandboxes_[sandbox.name] = std::make_shared<Sandbox>(
-      std::move(snapshot), std::make_shared<const CertificateAuthority>(std::move(authority)), std::move(*token), sandbox_limits());
+      std::move(snapshot), std::make_shared<const CertificateAuthority>(std::move(authority)),
+      std::move(*token), sandbox_limits());
   return {};
 }
 
@@ -116,10 +129,14 @@ void Gate::attach(const std::string& name, NamespaceSockets sockets) {
   listen_everywhere(sockets.tcp6.release(), facts);
   Worker& worker = *workers_.front();
   for (UniqueFd* socket : {&sockets.dns_udp4, &sockets.dns_udp6}) {
-    asio::post(worker.context(), [&worker, sandbox, fd = socket->release()] { spawn_on(worker, serve_dns_udp(worker, sandbox, fd)); });
+    asio::post(worker.context(), [&worker, sandbox, fd = socket->release()] {
+      spawn_on(worker, serve_dns_udp(worker, sandbox, fd));
+    });
   }
   for (UniqueFd* socket : {&sockets.dns_tcp4, &sockets.dns_tcp6}) {
-    asio::post(worker.context(), [&worker, sandbox, fd = socket->release()] { spawn_on(worker, serve_dns_tcp(worker, sandbox, fd)); });
+    asio::post(worker.context(), [&worker, sandbox, fd = socket->release()] {
+      spawn_on(worker, serve_dns_tcp(worker, sandbox, fd));
+    });
   }
   record("attach", name, "netns");
 }
@@ -130,21 +147,26 @@ void Gate::start() {
     std::cerr << "egret: take note: " << setting << "\n";
     record("dangerous_setting", {}, setting);
   }
-  for (auto& worker : workers_) threads_.emplace_back([&worker] { worker->run(); });
+  for (auto& worker : workers_)
+    threads_.emplace_back([&worker] { worker->run(); });
   running_ = true;
 }
 
 void Gate::stop() {
   if (!std::exchange(running_, false)) return;
-  for (auto& worker : workers_) worker->context().stop();
-  for (std::thread& thread : threads_) thread.join();
+  for (auto& worker : workers_)
+    worker->context().stop();
+  for (std::thread& thread : threads_)
+    thread.join();
   threads_.clear();
-  for (auto& worker : workers_) worker->settle();
+  for (auto& worker : workers_)
+    worker->settle();
   // Connections end with their worker and still write their ends.
   workers_.clear();
   record("stop", {}, mode_);
   shared_.audit.reset();
-  for (const std::string& path : unix_paths_) ::unlink(path.c_str());
+  for (const std::string& path : unix_paths_)
+    ::unlink(path.c_str());
 }
 
 Result<void, Failure> Gate::reload() {
@@ -153,7 +175,8 @@ Result<void, Failure> Gate::reload() {
   std::vector<SnapshotPtr> snapshots;
   auto failed = [this](Failure failure) {
     record("reload_failed", {}, failure.text);
-    if (mode_ == "serve") std::cerr << failure.text << "\negret: reload refused; the policy is as it was" << std::endl;
+    if (mode_ == "serve")
+      std::cerr << failure.text << "\negret: reload refused; the policy is as it was" << std::endl;
     return failure;
   };
   auto setup = again_();
@@ -161,20 +184,25 @@ Result<void, Failure> Gate::reload() {
   std::set<std::string> kept;
   for (const SandboxSetup& sandbox : setup->sandboxes) {
     if (!sandboxes_.contains(sandbox.name)) {
-      return failed({"egret: the sandbox \"" + sandbox.name + "\" is new; a new sandbox needs a restart", 2});
+      return failed(
+          {"egret: the sandbox \"" + sandbox.name + "\" is new; a new sandbox needs a restart", 2});
     }
-    auto snapshot = snapshot_of(sandbox, setup->config, generation, sandboxes_.at(sandbox.name)->snapshot());
+    auto snapshot =
+        snapshot_of(sandbox, setup->config, generation, sandboxes_.at(sandbox.name)->snapshot());
     if (!snapshot) return failed(snapshot.error());
     snapshots.push_back(std::move(*snapshot));
     kept.insert(sandbox.name);
   }
-  for (const SnapshotPtr& snapshot : snapshots) sandboxes_.at(snapshot->sandbox)->replace(snapshot);
+  for (const SnapshotPtr& snapshot : snapshots)
+    sandboxes_.at(snapshot->sandbox)->replace(snapshot);
   for (const auto& [name, sandbox] : sandboxes_) {
     // Gone from the file: nothing is allowed any more.
-    if (!kept.contains(name)) sandbox->replace(make_snapshot(name, generation, Policy(), GrantTable(), AddressRules()));
+    if (!kept.contains(name))
+      sandbox->replace(make_snapshot(name, generation, Policy(), GrantTable(), AddressRules()));
   }
   generation_ = generation;
-  for (auto& worker : workers_) asio::post(worker->context(), [&worker] { worker->policy_changed(); });
+  for (auto& worker : workers_)
+    asio::post(worker->context(), [&worker] { worker->policy_changed(); });
   record("reload", {}, "generation " + std::to_string(generation));
   if (mode_ == "serve") std::cerr << "egret: reloaded" << std::endl;
   return {};
@@ -188,7 +216,10 @@ std::string Gate::status_json() const {
   out["generation"] = generation_.load();
   out["workers"] = workers_.size();
   const AuditCounters counters = shared_.audit->counters();
-  out["audit"] = {{"file", config_.audit_file}, {"records", counters.records}, {"refused", counters.refused}, {"failing", counters.failing}};
+  out["audit"] = {{"file", config_.audit_file},
+                  {"records", counters.records},
+                  {"refused", counters.refused},
+                  {"failing", counters.failing}};
   out["sandboxes"] = nlohmann::ordered_json::array();
   std::uint64_t minted_by_all = 0;
   for (const auto& [name, sandbox] : sandboxes_) {

@@ -24,13 +24,15 @@ using MakeSetup = std::function<Result<GateSetup, Failure>()>;
 
 class Gate {
  public:
-  // Opens the audit log, makes the workers and reads the secrets. Starts threads: not before a fork.
-  // `mode` stands in the start record: `run` or `serve`.
-  static Result<std::unique_ptr<Gate>, Failure> create(GateSetup setup, MakeSetup again, std::string mode);
+  // Opens the audit log, makes the workers and reads the secrets. Starts threads: not before a
+  // fork. `mode` stands in the start record: `run` or `serve`.
+  static Result<std::unique_ptr<Gate>, Failure> create(GateSetup setup, MakeSetup again,
+                                                       std::string mode);
   ~Gate();
 
   // For `run` the authority is in memory; for `serve` it is on disk.
-  Result<void, Failure> add_sandbox(const SandboxSetup& sandbox, CertificateAuthority authority, SnapshotPtr snapshot);
+  Result<void, Failure> add_sandbox(const SandboxSetup& sandbox, CertificateAuthority authority,
+                                    SnapshotPtr snapshot);
   // The explicit and redirect listeners of the file. Says on stderr where it listens.
   Result<void, Failure> open_listeners();
   // Serves a namespace's sockets as this sandbox.
@@ -48,9 +50,12 @@ class Gate {
 
  private:
   Gate(GateSetup setup, MakeSetup again, std::string mode);
-  Result<void, Failure> open_tcp(const ListenTcp& where, std::shared_ptr<ListenerFacts> facts, const Listen& listen);
-  Result<void, Failure> open_redirect(const ListenRedirect& where, std::shared_ptr<ListenerFacts> facts, const Listen& listen);
-  Result<void, Failure> open_unix(const ListenUnix& where, std::shared_ptr<ListenerFacts> facts, const Listen& listen);
+  Result<void, Failure> open_tcp(const ListenTcp& where, std::shared_ptr<ListenerFacts> facts,
+                                 const Listen& listen);
+  Result<void, Failure> open_redirect(const ListenRedirect& where,
+                                      std::shared_ptr<ListenerFacts> facts, const Listen& listen);
+  Result<void, Failure> open_unix(const ListenUnix& where, std::shared_ptr<ListenerFacts> facts,
+                                  const Listen& listen);
   void listen_everywhere(int fd, const std::shared_ptr<const ListenerFacts>& facts);
   void record(std::string_view what, std::string_view sandbox, std::string_view detail);
 
@@ -68,6 +73,7 @@ class Gate {
 };
 
 // A listening TCP socket, non-blocking; port 0 takes a free one.
-Result<int, Failure> listen_tcp(const std::string& address, std::uint16_t port, const std::string& source);
+Result<int, Failure> listen_tcp(const std::string& address, std::uint16_t port,
+                                const std::string& source);
 
 }  // namespace egret

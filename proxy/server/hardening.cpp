@@ -24,6 +24,8 @@ SignalsBlocked::SignalsBlocked() {
   ::pthread_sigmask(SIG_BLOCK, &all, &before_);
 }
 
-void SignalsBlocked::restore() const { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+void SignalsBlocked::restore() const {
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
 
 }  // namespace egret

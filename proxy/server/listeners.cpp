@@ -1,13 +1,12 @@
 #include <arpa/inet.h>
+#include <cerrno>
+#include <cstring>
+#include <iostream>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <iostream>
 #include <utility>
 
 #include "proxy/server/gate.h"
@@ -26,16 +25,19 @@ Failure cannot_listen(const std::string& where, const std::string& source, int e
 }
 
 std::string text_of(const SocketAddress& address) {
-  return (address.address.is_v4() ? address.address.text() : "[" + address.address.text() + "]") + ":" + std::to_string(address.port);
+  return (address.address.is_v4() ? address.address.text() : "[" + address.address.text() + "]") +
+         ":" + std::to_string(address.port);
 }
 
 }  // namespace
 
-Result<int, Failure> listen_tcp(const std::string& address, std::uint16_t port, const std::string& source) {
+Result<int, Failure> listen_tcp(const std::string& address, std::uint16_t port,
+                                const std::string& source) {
   const auto parsed = IpAddress::parse(address);
   const std::string where = address + ":" + std::to_string(port);
   if (!parsed) return Failure{source + ": \"" + address + "\" is no IP address", 2};
-  const int fd = ::socket(parsed->is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int fd =
+      ::socket(parsed->is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return cannot_listen(where, source, errno);
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -84,12 +86,15 @@ namespace {
 
 void announce(const std::string& where, const Listen& listen) {
   std::cerr << "egret: listening on " << where
-            << (listen.sandbox ? " (sandbox " + *listen.sandbox + ")" : " (credentials name the sandbox)") << std::endl;
+            << (listen.sandbox ? " (sandbox " + *listen.sandbox + ")"
+                               : " (credentials name the sandbox)")
+            << std::endl;
 }
 
 }  // namespace
 
-Result<void, Failure> Gate::open_tcp(const ListenTcp& where, std::shared_ptr<ListenerFacts> facts, const Listen& listen) {
+Result<void, Failure> Gate::open_tcp(const ListenTcp& where, std::shared_ptr<ListenerFacts> facts,
+                                     const Listen& listen) {
   auto fd = listen_tcp(where.address, where.port, listen.source);
   if (!fd) return fd.error();
   facts->capture = Capture::forward;
@@ -100,10 +105,16 @@ Result<void, Failure> Gate::open_tcp(const ListenTcp& where, std::shared_ptr<Lis
   return {};
 }
 
-Result<void, Failure> Gate::open_redirect(const ListenRedirect& where, std::shared_ptr<ListenerFacts> facts, const Listen& listen) {
+Result<void, Failure> Gate::open_redirect(const ListenRedirect& where,
+                                          std::shared_ptr<ListenerFacts> facts,
+                                          const Listen& listen) {
   auto fd = listen_tcp(where.address, where.port, listen.source);
   if (!fd) return fd.error();
-  if (!facts->sandbox) return Failure{listen.source + ": a redirect listener needs `sandbox:`; redirected connections carry no credentials", 2};
+  if (!facts->sandbox)
+    return Failure{
+        listen.source +
+            ": a redirect listener needs `sandbox:`; redirected connections carry no credentials",
+        2};
   const auto bound = local_address(*fd);
   facts->capture = Capture::redirect;
   facts->own_port = bound->port;
@@ -113,7 +124,8 @@ Result<void, Failure> Gate::open_redirect(const ListenRedirect& where, std::shar
   return {};
 }
 
-Result<void, Failure> Gate::open_unix(const ListenUnix& where, std::shared_ptr<ListenerFacts> facts, const Listen& listen) {
+Result<void, Failure> Gate::open_unix(const ListenUnix& where, std::shared_ptr<ListenerFacts> facts,
+                                      const Listen& listen) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (where.path.size() >= sizeof address.sun_path) {

@@ -29,19 +29,25 @@ TrustFiles trust_files(const Config& config, const std::string& sandbox) {
   return {directory + "/ca-bundle.pem", directory + "/truststore.jks"};
 }
 
-Result<CertificateAuthority, Failure> sandbox_authority(const Config& config, const std::string& sandbox) {
-  return checked(CertificateAuthority::load_or_create(sandbox_directory(config, sandbox), sandbox, options()));
+Result<CertificateAuthority, Failure> sandbox_authority(const Config& config,
+                                                        const std::string& sandbox) {
+  return checked(
+      CertificateAuthority::load_or_create(sandbox_directory(config, sandbox), sandbox, options()));
 }
 
-Result<CertificateAuthority, Failure> rotate_sandbox_authority(const Config& config, const std::string& sandbox) {
-  return checked(CertificateAuthority::rotate(sandbox_directory(config, sandbox), sandbox, options()));
+Result<CertificateAuthority, Failure> rotate_sandbox_authority(const Config& config,
+                                                               const std::string& sandbox) {
+  return checked(
+      CertificateAuthority::rotate(sandbox_directory(config, sandbox), sandbox, options()));
 }
 
-Result<void, Failure> write_trust_files(const Config& config, const std::string& sandbox, const CertificateAuthority& authority) {
+Result<void, Failure> write_trust_files(const Config& config, const std::string& sandbox,
+                                        const CertificateAuthority& authority) {
   auto bundle = trust_bundle(config, authority);
   if (!bundle) return bundle.error();
   const TrustFiles files = trust_files(config, sandbox);
-  if (auto written = write_text_file(files.bundle, *bundle, readable_by_all); !written) return written;
+  if (auto written = write_text_file(files.bundle, *bundle, readable_by_all); !written)
+    return written;
   return write_text_file(files.trust_store, jks_trust_store(*bundle), readable_by_all);
 }
 

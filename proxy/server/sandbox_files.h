@@ -1,5 +1,5 @@
-// The files of one sandbox below the state directory, `<state>/sandboxes/<name>/`: its CA (key 0600)
-// and what its clients trust. For `serve`, `env` and `ca`; `run` keeps all of it in memory.
+// The files of one sandbox below the state directory, `<state>/sandboxes/<name>/`: its CA (key
+// 0600) and what its clients trust. For `serve`, `env` and `ca`; `run` keeps all of it in memory.
 #pragma once
 
 #include <string>
@@ -15,8 +15,11 @@ struct TrustFiles {
 };
 TrustFiles trust_files(const Config& config, const std::string& sandbox);
 
-Result<CertificateAuthority, Failure> sandbox_authority(const Config& config, const std::string& sandbox);
-Result<CertificateAuthority, Failure> rotate_sandbox_authority(const Config& config, const std::string& sandbox);
-Result<void, Failure> write_trust_files(const Config& config, const std::string& sandbox, const CertificateAuthority& authority);
+Result<CertificateAuthority, Failure> sandbox_authority(const Config& config,
+                                                        const std::string& sandbox);
+Result<CertificateAuthority, Failure> rotate_sandbox_authority(const Config& config,
+                                                               const std::string& sandbox);
+Result<void, Failure> write_trust_files(const Config& config, const std::string& sandbox,
+                                        const CertificateAuthority& authority);
 
 }  // namespace egret

@@ -18,38 +18,48 @@ std::string variable(const char* name) {
   return value != nullptr ? value : "";
 }
 
-Failure usage(const std::string& text) { return {"egret: " + text, 2}; }
+Failure usage(const std::string& text) {
+  return {"egret: " + text, 2};
+}
 
 std::string names_of(const std::map<std::string, SandboxConfig>& sandboxes) {
   std::string out;
-  for (const auto& [name, sandbox] : sandboxes) out += (out.empty() ? "" : ", ") + name;
+  for (const auto& [name, sandbox] : sandboxes)
+    out += (out.empty() ? "" : ", ") + name;
   return out;
 }
 
 Result<SandboxConfig, Failure> named_sandbox(const Config& config, const std::string& name) {
   const auto found = config.sandboxes.find(name);
   if (found != config.sandboxes.end()) return found->second;
-  if (config.file.empty()) {  // without a file any name may be used: it denies everything that no flag opens
+  if (config.file.empty()) {  // without a file any name may be used: it denies everything that no
+                              // flag opens
     SandboxConfig sandbox = config.sandboxes.at("default");
     sandbox.name = name;
     return sandbox;
   }
-  return usage("there is no sandbox \"" + name + "\" in " + config.file + "; it has: " + names_of(config.sandboxes));
+  return usage("there is no sandbox \"" + name + "\" in " + config.file +
+               "; it has: " + names_of(config.sandboxes));
 }
 
-Result<std::vector<SecretConfig>, Failure> secrets_of(const Config& config, const std::vector<std::string>& names) {
+Result<std::vector<SecretConfig>, Failure> secrets_of(const Config& config,
+                                                      const std::vector<std::string>& names) {
   std::vector<SecretConfig> out;
   for (const std::string& name : names) {
-    if (std::any_of(out.begin(), out.end(), [&](const SecretConfig& one) { return one.name == name; })) continue;
+    if (std::any_of(out.begin(), out.end(),
+                    [&](const SecretConfig& one) { return one.name == name; }))
+      continue;
     if (const auto found = config.secrets.find(name); found != config.secrets.end()) {
       out.push_back(found->second);
     } else if (auto known = well_known_secret(name)) {
       out.push_back(std::move(*known));
     } else {
       std::string all;
-      for (const std::string& one : well_known_secret_names()) all += (all.empty() ? "" : ", ") + one;
-      return usage("the secret \"" + name + "\" is not under secrets: in egret.yaml and is none of the well-known ones (" + all +
-                   "); write its from: and hosts: there");
+      for (const std::string& one : well_known_secret_names())
+        all += (all.empty() ? "" : ", ") + one;
+      return usage("the secret \"" + name +
+                   "\" is not under secrets: in egret.yaml and is none of the well-known ones (" +
+                   all + "); write its from: and hosts: there");
     }
   }
   return out;
@@ -57,7 +67,8 @@ Result<std::vector<SecretConfig>, Failure> secrets_of(const Config& config, cons
 
 const Grant* grant_named(const GrantTable& grants, std::string_view name) {
   const auto& all = grants.grants();
-  const auto found = std::find_if(all.begin(), all.end(), [&](const Grant& grant) { return grant.name == name; });
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Grant& grant) { return grant.name == name; });
   return found == all.end() ? nullptr : &*found;
 }
 
@@ -69,7 +80,8 @@ ConfigPlaces places_from_environment() {
 
 std::string text_of(const ConfigErrors& errors) {
   std::string out;
-  for (const ConfigError& error : errors) out += (out.empty() ? "" : "\n") + error.text();
+  for (const ConfigError& error : errors)
+    out += (out.empty() ? "" : "\n") + error.text();
   return out;
 }
 
@@ -80,12 +92,16 @@ Result<Config, Failure> load_configuration(const std::optional<std::string>& giv
   if (!path) return default_config(places);
   auto config = load_config(*path, places);
   if (!config) return Failure{text_of(config.error()), 2};
-  if (!given && std::filesystem::path(*path).parent_path() == std::filesystem::path(".").parent_path()) {
+  if (!given &&
+      std::filesystem::path(*path).parent_path() == std::filesystem::path(".").parent_path()) {
     // Found in the working directory, which may be somebody else's repository.
     for (const auto& [name, secret] : config->secrets) {
       if (!std::holds_alternative<SecretSourceExec>(secret.from)) continue;
-      return Failure{secret.source + ": a file that is found in the working directory may not name programs to run (`from: exec:`); say --config " +
-                         *path + " if you trust it", 2};
+      return Failure{secret.source +
+                         ": a file that is found in the working directory may not name programs to "
+                         "run (`from: exec:`); say --config " +
+                         *path + " if you trust it",
+                     2};
     }
   }
   return std::move(*config);
@@ -132,15 +148,16 @@ AddressRules address_rules(const Config& config) {
   return {config.origins.allow_addresses, config.origins.resolve, interface_addresses()};
 }
 
-Result<SnapshotPtr, Failure> snapshot_of(const SandboxSetup& sandbox, const Config& config, std::uint64_t generation,
-                                         const SnapshotPtr& before) {
+Result<SnapshotPtr, Failure> snapshot_of(const SandboxSetup& sandbox, const Config& config,
+                                         std::uint64_t generation, const SnapshotPtr& before) {
   std::vector<SecretConfig> to_read;
   std::vector<Grant> kept;
   for (const SecretConfig& secret : sandbox.secrets) {
     const Grant* old = before ? grant_named(before->grants, secret.name) : nullptr;
     const auto* from = std::get_if<SecretSourceEnv>(&secret.from);
     if (old != nullptr && from != nullptr && std::getenv(from->variable.c_str()) == nullptr) {
-      kept.push_back({secret.name, old->placeholder, old->secret, secret.hosts, secret.in, secret.foreign});
+      kept.push_back(
+          {secret.name, old->placeholder, old->secret, secret.hosts, secret.in, secret.foreign});
     } else {
       to_read.push_back(secret);
     }
@@ -151,10 +168,12 @@ Result<SnapshotPtr, Failure> snapshot_of(const SandboxSetup& sandbox, const Conf
     kept.insert(kept.end(), grants->grants().begin(), grants->grants().end());
     *grants = GrantTable(std::move(kept));
   }
-  return make_snapshot(sandbox.name, generation, Policy(sandbox.rules), std::move(*grants), address_rules(config));
+  return make_snapshot(sandbox.name, generation, Policy(sandbox.rules), std::move(*grants),
+                       address_rules(config));
 }
 
-Result<std::string, Failure> trust_bundle(const Config& config, const CertificateAuthority& authority) {
+Result<std::string, Failure> trust_bundle(const Config& config,
+                                          const CertificateAuthority& authority) {
   std::vector<std::string> more;
   for (const std::string& path : config.origins.ca_files) {
     auto pem = read_text_file(path);

@@ -1,5 +1,5 @@
-// From the command line and egret.yaml to what a gate is made of. Made at start and again at reload:
-// the same function, so that a reload means what a restart would.
+// From the command line and egret.yaml to what a gate is made of. Made at start and again at
+// reload: the same function, so that a reload means what a restart would.
 #pragma once
 
 #include <map>
@@ -53,12 +53,15 @@ Result<GateSetup, Failure> setup_for_sandbox(const Flags& flags);
 Result<GateSetup, Failure> setup_for_gate(const std::optional<std::string>& config);
 
 AddressRules address_rules(const Config& config);
-// Reads the secrets and finds or mints their placeholders: a secret that cannot be had is a failure.
-// At reload, what once came from our environment and was wiped there is taken from `before`.
-Result<SnapshotPtr, Failure> snapshot_of(const SandboxSetup& sandbox, const Config& config, std::uint64_t generation,
+// Reads the secrets and finds or mints their placeholders: a secret that cannot be had is a
+// failure. At reload, what once came from our environment and was wiped there is taken from
+// `before`.
+Result<SnapshotPtr, Failure> snapshot_of(const SandboxSetup& sandbox, const Config& config,
+                                         std::uint64_t generation,
                                          const SnapshotPtr& before = nullptr);
 // PEM: the system's roots, the origins' own, and this sandbox's CA.
-Result<std::string, Failure> trust_bundle(const Config& config, const CertificateAuthority& authority);
+Result<std::string, Failure> trust_bundle(const Config& config,
+                                          const CertificateAuthority& authority);
 
 std::string sandbox_directory(const Config& config, const std::string& sandbox);
 

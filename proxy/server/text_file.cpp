@@ -1,14 +1,13 @@
 #include "proxy/server/text_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace egret {
 namespace {
@@ -29,14 +28,18 @@ void make_directories(const std::filesystem::path& directory) {
 Result<void, Failure> make_private_directory(const std::string& path) {
   make_directories(path);
   std::error_code error;
-  if (!std::filesystem::is_directory(path, error)) return cannot("make the directory", path, error ? error.value() : ENOTDIR);
+  if (!std::filesystem::is_directory(path, error))
+    return cannot("make the directory", path, error ? error.value() : ENOTDIR);
   return {};
 }
 
 Result<void, Failure> touch_private_file(const std::string& path) {
-  if (auto made = make_private_directory(std::filesystem::path(path).parent_path()); !made) return made;
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-  if (fd < 0 && errno != ENXIO) return cannot("write", path, errno);  // ENXIO: a FIFO; the log says more
+  if (auto made = make_private_directory(std::filesystem::path(path).parent_path()); !made)
+    return made;
+  const int fd = ::open(path.c_str(),
+                        O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+  if (fd < 0 && errno != ENXIO)
+    return cannot("write", path, errno);  // ENXIO: a FIFO; the log says more
   if (fd >= 0) ::close(fd);
   return {};
 }
@@ -50,7 +53,8 @@ Result<std::string, Failure> read_text_file(const std::string& path) {
   return text.str();
 }
 
-Result<void, Failure> write_text_file(const std::string& path, const std::string& text, unsigned mode) {
+Result<void, Failure> write_text_file(const std::string& path, const std::string& text,
+                                      unsigned mode) {
   make_directories(std::filesystem::path(path).parent_path());
   const std::string beside = path + ".new." + std::to_string(::getpid());
   const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);

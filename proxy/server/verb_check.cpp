@@ -19,7 +19,8 @@ struct Imagined {
 Result<Imagined, Failure> imagine(const CheckFlags& flags) {
   std::string_view url = flags.url;
   const std::size_t colon = url.find("://");
-  if (colon == std::string_view::npos) return Failure{"egret: check: \"" + flags.url + "\" is no URL; write https://host/path", 2};
+  if (colon == std::string_view::npos)
+    return Failure{"egret: check: \"" + flags.url + "\" is no URL; write https://host/path", 2};
   const std::string_view scheme = url.substr(0, colon);
   if (scheme != "http" && scheme != "https") {
     return Failure{"egret: check: only http:// and https:// URLs can be checked", 2};
@@ -34,7 +35,9 @@ Result<Imagined, Failure> imagine(const CheckFlags& flags) {
   if (out.head.target.front() == '?') out.head.target.insert(0, "/");
   out.head.fields.add("host", authority);
   const auto parsed = parse_authority(authority);
-  if (!parsed) return Failure{"egret: check: \"" + authority + "\": " + std::string(describe(parsed.error())), 2};
+  if (!parsed)
+    return Failure{"egret: check: \"" + authority + "\": " + std::string(describe(parsed.error())),
+                   2};
   if (scheme == "https") {
     out.ingress.kind = Ingress::Kind::intercepted;
     out.ingress.settled = Target{Scheme::https, parsed->host, parsed->port.value_or(443)};
@@ -94,7 +97,8 @@ int check_verb(const CheckFlags& flags) {
   if (!setup) return fail(setup.error());
   const SandboxSetup& sandbox = setup->sandboxes.front();
   // Without its secrets: nothing is read or minted to answer a question.
-  const SnapshotPtr snapshot = make_snapshot(sandbox.name, 1, Policy(sandbox.rules), GrantTable(), address_rules(setup->config));
+  const SnapshotPtr snapshot = make_snapshot(sandbox.name, 1, Policy(sandbox.rules), GrantTable(),
+                                             address_rules(setup->config));
   const auto imagined = imagine(flags);
   if (!imagined) return fail(imagined.error());
   const Finding finding = find_out(*snapshot, *imagined);
@@ -110,7 +114,8 @@ int check_verb(const CheckFlags& flags) {
     if (!finding.hint.empty()) out["hint"] = finding.hint;
     std::cout << out.dump() << "\n";
   } else {
-    std::cout << (finding.allowed ? "allow" : "deny") << "  " << flags.method << " " << flags.url << "\n";
+    std::cout << (finding.allowed ? "allow" : "deny") << "  " << flags.method << " " << flags.url
+              << "\n";
     std::cout << "  sandbox  " << sandbox.name << "\n  reason   " << finding.reason << "\n";
     if (!finding.rule.empty()) std::cout << "  rule     " << finding.rule << "\n";
     if (finding.tunnel) std::cout << "  tunnel   relayed without interception\n";

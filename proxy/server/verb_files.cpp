@@ -30,8 +30,11 @@ Result<std::string, Failure> proxy_url(const Config& config, const std::string& 
     if (!listen.sandbox && shared == nullptr) shared = tcp;
   }
   if (shared == nullptr) {
-    return Failure{"egret: env: no `listen: - address:` in " + (config.file.empty() ? std::string("egret.yaml") : config.file) +
-                       " serves the sandbox \"" + sandbox + "\"; write one, e.g. {address: 127.0.0.1:3128, sandbox: " + sandbox + "}", 2};
+    return Failure{"egret: env: no `listen: - address:` in " +
+                       (config.file.empty() ? std::string("egret.yaml") : config.file) +
+                       " serves the sandbox \"" + sandbox +
+                       "\"; write one, e.g. {address: 127.0.0.1:3128, sandbox: " + sandbox + "}",
+                   2};
   }
   auto token = proxy_token(config.state, sandbox);
   if (!token) return Failure{"egret: " + token.error().what, 2};
@@ -50,15 +53,19 @@ int env_verb(const EnvFlags& flags) {
   if (!snapshot) return fail(snapshot.error());
   auto authority = sandbox_authority(setup->config, sandbox.name);
   if (!authority) return fail(authority.error());
-  if (auto written = write_trust_files(setup->config, sandbox.name, *authority); !written) return fail(written.error());
+  if (auto written = write_trust_files(setup->config, sandbox.name, *authority); !written)
+    return fail(written.error());
   const TrustFiles files = trust_files(setup->config, sandbox.name);
   Variables variables = proxy_variables(*url);
-  for (auto& one : trust_variables(files.bundle, files.trust_store, {})) variables.push_back(std::move(one));
-  for (auto& one : placeholder_variables((*snapshot)->grants)) variables.push_back(std::move(one));
+  for (auto& one : trust_variables(files.bundle, files.trust_store, {}))
+    variables.push_back(std::move(one));
+  for (auto& one : placeholder_variables((*snapshot)->grants))
+    variables.push_back(std::move(one));
   variables.emplace_back("EGRET_SANDBOX", sandbox.name);
   if (flags.json) {
     nlohmann::ordered_json out;
-    for (const auto& [name, value] : variables) out[name] = value;
+    for (const auto& [name, value] : variables)
+      out[name] = value;
     std::cout << out.dump() << "\n";
   } else {
     std::cout << as_exports(variables);
@@ -73,7 +80,8 @@ int with_authority(const CaFlags& flags, bool rotate, Do&& then) {
   auto setup = setup_for_sandbox(flags);
   if (!setup) return fail(setup.error());
   const std::string& sandbox = setup->sandboxes.front().name;
-  auto authority = rotate ? rotate_sandbox_authority(setup->config, sandbox) : sandbox_authority(setup->config, sandbox);
+  auto authority = rotate ? rotate_sandbox_authority(setup->config, sandbox)
+                          : sandbox_authority(setup->config, sandbox);
   if (!authority) return fail(authority.error());
   return then(setup->config, sandbox, *authority);
 }
@@ -81,34 +89,41 @@ int with_authority(const CaFlags& flags, bool rotate, Do&& then) {
 }  // namespace
 
 int ca_init_verb(const CaFlags& flags) {
-  return with_authority(flags, flags.rotate, [](const Config& config, const std::string& sandbox, const CertificateAuthority& authority) {
-    if (auto written = write_trust_files(config, sandbox, authority); !written) return fail(written.error());
-    std::cout << authority.describe() << "\nbundle: " << trust_files(config, sandbox).bundle << "\n";
-    return 0;
-  });
+  return with_authority(
+      flags, flags.rotate,
+      [](const Config& config, const std::string& sandbox, const CertificateAuthority& authority) {
+        if (auto written = write_trust_files(config, sandbox, authority); !written)
+          return fail(written.error());
+        std::cout << authority.describe() << "\nbundle: " << trust_files(config, sandbox).bundle
+                  << "\n";
+        return 0;
+      });
 }
 
 int ca_show_verb(const CaFlags& flags) {
-  return with_authority(flags, false, [](const Config&, const std::string&, const CertificateAuthority& authority) {
-    std::cout << authority.describe() << "\n" << authority.certificate_pem();
-    return 0;
-  });
+  return with_authority(
+      flags, false, [](const Config&, const std::string&, const CertificateAuthority& authority) {
+        std::cout << authority.describe() << "\n" << authority.certificate_pem();
+        return 0;
+      });
 }
 
 int ca_bundle_verb(const CaFlags& flags) {
-  return with_authority(flags, false, [](const Config& config, const std::string&, const CertificateAuthority& authority) {
-    auto bundle = trust_bundle(config, authority);
-    if (!bundle) return fail(bundle.error());
-    std::cout << *bundle;
-    return 0;
-  });
+  return with_authority(
+      flags, false,
+      [](const Config& config, const std::string&, const CertificateAuthority& authority) {
+        auto bundle = trust_bundle(config, authority);
+        if (!bundle) return fail(bundle.error());
+        std::cout << *bundle;
+        return 0;
+      });
 }
 
 int config_check_verb(const std::optional<std::string>& path) {
   auto config = load_configuration(path);
   if (!config) return fail(config.error());
-  std::cout << (config->file.empty() ? std::string("built-in defaults") : config->file) << ": ok, " << config->sandboxes.size()
-            << " sandboxes\n";
+  std::cout << (config->file.empty() ? std::string("built-in defaults") : config->file) << ": ok, "
+            << config->sandboxes.size() << " sandboxes\n";
   return 0;
 }
 
@@ -128,7 +143,8 @@ int init_config_verb(const std::optional<std::string>& given, bool force) {
   if (!force && read_text_file(path)) {
     return fail({"egret: " + path + " is already there; --force replaces it", 2});
   }
-  if (auto written = write_text_file(path, std::string(starter_config()), 0600); !written) return fail(written.error());
+  if (auto written = write_text_file(path, std::string(starter_config()), 0600); !written)
+    return fail(written.error());
   std::cout << "wrote " << path << "; look at it, then: egret config check\n";
   return 0;
 }

@@ -1,9 +1,8 @@
 // audit, status and reload: the verbs that look at or talk to gates.
-#include <signal.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <iostream>
+#include <signal.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -64,7 +63,8 @@ int status_verb(const std::optional<std::string>& path, bool json) {
   auto config = load_configuration(path);
   if (!config) return fail(config.error());
   const auto answers = ask_gates(config->state, "status");
-  if (answers.empty()) return fail({"egret: no gate is running on the state directory " + config->state, 1});
+  if (answers.empty())
+    return fail({"egret: no gate is running on the state directory " + config->state, 1});
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const GateAnswer& answer : answers) {
     auto one = nlohmann::ordered_json::parse(answer.json, nullptr, false);
@@ -76,13 +76,17 @@ int status_verb(const std::optional<std::string>& path, bool json) {
   }
   for (const auto& gate : all) {
     std::cout << "gate " << gate["pid"] << "  " << gate["mode"].get<std::string>() << "  "
-              << (gate["config"].get<std::string>().empty() ? "(no file)" : gate["config"].get<std::string>()) << "  generation "
-              << gate["generation"] << "\n";
-    std::cout << "  audit " << gate["audit"]["file"].get<std::string>() << "  " << gate["audit"]["records"] << " records"
-              << (gate["audit"]["failing"].get<bool>() ? "  NOT WRITABLE: traffic is stopped" : "") << "\n";
+              << (gate["config"].get<std::string>().empty() ? "(no file)"
+                                                            : gate["config"].get<std::string>())
+              << "  generation " << gate["generation"] << "\n";
+    std::cout << "  audit " << gate["audit"]["file"].get<std::string>() << "  "
+              << gate["audit"]["records"] << " records"
+              << (gate["audit"]["failing"].get<bool>() ? "  NOT WRITABLE: traffic is stopped" : "")
+              << "\n";
     for (const auto& sandbox : gate["sandboxes"]) {
-      std::cout << "  sandbox " << sandbox["name"].get<std::string>() << "  " << sandbox["requests"] << " requests, "
-                << sandbox["denials"] << " denied, " << sandbox["connections"] << " connections\n";
+      std::cout << "  sandbox " << sandbox["name"].get<std::string>() << "  " << sandbox["requests"]
+                << " requests, " << sandbox["denials"] << " denied, " << sandbox["connections"]
+                << " connections\n";
     }
   }
   return 0;
@@ -99,7 +103,8 @@ int reload_verb(const std::optional<std::string>& path, bool json) {
     return config.error().exit_code;
   }
   const auto answers = ask_gates(config->state, "reload");
-  if (answers.empty()) return fail({"egret: no gate is running on the state directory " + config->state, 1});
+  if (answers.empty())
+    return fail({"egret: no gate is running on the state directory " + config->state, 1});
   int status = 0;
   for (const GateAnswer& answer : answers) {
     const auto one = nlohmann::json::parse(answer.json, nullptr, false);

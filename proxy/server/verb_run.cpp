@@ -25,17 +25,20 @@ std::string own_variable(const Variables& own, std::string_view name) {
   return {};
 }
 
-// Every secret that the file or a flag knows, this sandbox's or not: none of their sources is for it.
+// Every secret that the file or a flag knows, this sandbox's or not: none of their sources is for
+// it.
 std::vector<SecretConfig> all_secrets(const Config& config, const SandboxSetup& sandbox) {
   std::vector<SecretConfig> out = sandbox.secrets;
-  for (const auto& [name, secret] : config.secrets) out.push_back(secret);
+  for (const auto& [name, secret] : config.secrets)
+    out.push_back(secret);
   return out;
 }
 
 std::vector<std::string> environment_sources(const Config& config, const SandboxSetup& sandbox) {
   std::vector<std::string> out;
   for (const SecretConfig& secret : all_secrets(config, sandbox)) {
-    if (const auto* from = std::get_if<SecretSourceEnv>(&secret.from)) out.push_back(from->variable);
+    if (const auto* from = std::get_if<SecretSourceEnv>(&secret.from))
+      out.push_back(from->variable);
   }
   return out;
 }
@@ -52,7 +55,8 @@ std::vector<std::string> hidden_paths(const Config& config, const SandboxSetup& 
 
 std::vector<std::string> absolute_paths(const std::vector<std::string>& paths) {
   std::vector<std::string> out;
-  for (const std::string& path : paths) out.push_back(std::filesystem::absolute(path).lexically_normal());
+  for (const std::string& path : paths)
+    out.push_back(std::filesystem::absolute(path).lexically_normal());
   return out;
 }
 
@@ -82,17 +86,21 @@ Result<Prepared, Failure> prepare(const RunFlags& flags) {
 
   const Variables own = own_environment();
   Variables added = placeholder_variables((*snapshot)->grants);
-  for (auto& variable : trust_variables(bundle_inside, trust_store_inside, own_variable(own, "JAVA_TOOL_OPTIONS"))) {
+  for (auto& variable :
+       trust_variables(bundle_inside, trust_store_inside, own_variable(own, "JAVA_TOOL_OPTIONS"))) {
     added.push_back(std::move(variable));
   }
   added.emplace_back("EGRET_SANDBOX", sandbox.name);
-  auto environment = environment_for_sandbox(own, added, environment_sources(setup->config, sandbox), flags.pass, (*snapshot)->grants);
+  auto environment = environment_for_sandbox(
+      own, added, environment_sources(setup->config, sandbox), flags.pass, (*snapshot)->grants);
   if (!environment.hidden.empty() && !flags.quiet) {
     std::cerr << "egret: not passed into the sandbox:";
-    for (const std::string& name : environment.hidden) std::cerr << ' ' << name;
+    for (const std::string& name : environment.hidden)
+      std::cerr << ' ' << name;
     std::cerr << " (make it a secret with --secret NAME, or pass it as it is with --env NAME)\n";
   }
-  // What is hidden has to be there before: nothing inside may put something of its own in its place.
+  // What is hidden has to be there before: nothing inside may put something of its own in its
+  // place.
   if (auto made = make_private_places(setup->config); !made) return made.error();
   SandboxRequest request;
   request.command = flags.command;
@@ -101,11 +109,14 @@ Result<Prepared, Failure> prepare(const RunFlags& flags) {
   request.hidden_paths = hidden_paths(setup->config, sandbox);
   request.environment = std::move(environment.variables);
   request.files = {{bundle_inside, *bundle}, {trust_store_inside, jks_trust_store(*bundle)}};
-  return Prepared{std::move(*setup), std::move(*authority), std::move(*snapshot), std::move(request)};
+  return Prepared{std::move(*setup), std::move(*authority), std::move(*snapshot),
+                  std::move(request)};
 }
 
 Failure of(const SetupFault& fault) {
-  return {"egret: the sandbox cannot be set up here: " + fault.what + (fault.remedy.empty() ? "" : "\negret: " + fault.remedy), 77};
+  return {"egret: the sandbox cannot be set up here: " + fault.what +
+              (fault.remedy.empty() ? "" : "\negret: " + fault.remedy),
+          77};
 }
 
 void print_summary(Gate& gate, const std::string& name) {
@@ -113,7 +124,8 @@ void print_summary(Gate& gate, const std::string& name) {
   const auto requests = counts.requests.load();
   const auto denials = counts.denials.load();
   std::cerr << "egret: " << requests << (requests == 1 ? " request, " : " requests, ") << denials
-            << (denials == 1 ? " denial; audit: " : " denials; audit: ") << gate.config().audit_file << "\n";
+            << (denials == 1 ? " denial; audit: " : " denials; audit: ") << gate.config().audit_file
+            << "\n";
 }
 
 // An egret.yaml that the command has left here would be the next run's policy: a person has to look
@@ -123,15 +135,20 @@ void set_aside_new_config() {
   std::error_code error;
   const std::string aside = std::string(local_config) + ".from-sandbox";
   std::filesystem::rename(local_config, aside, error);
-  std::cerr << "egret: the command has written " << local_config << ", which the next run would read; "
-            << (error ? std::string("remove it or look at it first") : "it is now " + aside) << "\n";
+  std::cerr << "egret: the command has written " << local_config
+            << ", which the next run would read; "
+            << (error ? std::string("remove it or look at it first") : "it is now " + aside)
+            << "\n";
 }
 
 }  // namespace
 
 int run_verb(const RunFlags& flags) {
   if (flags.command.empty()) {
-    return fail({"egret: run: no command; write it behind --, e.g. egret run --profile github-read -- git clone https://github.com/owner/repo", 2});
+    return fail(
+        {"egret: run: no command; write it behind --, e.g. egret run --profile github-read -- git "
+         "clone https://github.com/owner/repo",
+         2});
   }
   auto prepared = prepare(flags);
   if (!prepared) return fail(prepared.error());
@@ -140,10 +157,12 @@ int run_verb(const RunFlags& flags) {
     std::cout << describe_plan(prepared->request);
     return 0;
   }
-  for (const std::string& variable : environment_sources(prepared->setup.config, setup)) forget_variable(variable);
+  for (const std::string& variable : environment_sources(prepared->setup.config, setup))
+    forget_variable(variable);
   auto sandbox = ProcessSandbox::start(std::move(prepared->request));
   if (!sandbox) return fail(of(sandbox.error()));
-  for (const std::string& note : sandbox->notes()) std::cerr << "egret: " << note << "\n";
+  for (const std::string& note : sandbox->notes())
+    std::cerr << "egret: " << note << "\n";
   protect_memory();
   const SignalsBlocked signals_blocked;  // the gate's threads leave every signal to this one
 
@@ -154,11 +173,15 @@ int run_verb(const RunFlags& flags) {
   const bool had_local_file = std::filesystem::exists(local_config);
   auto gate = Gate::create(std::move(prepared->setup), remake, "run");
   if (!gate) return fail(gate.error());
-  if (auto added = (*gate)->add_sandbox(setup, std::move(prepared->authority), prepared->snapshot); !added) return fail(added.error());
+  if (auto added = (*gate)->add_sandbox(setup, std::move(prepared->authority), prepared->snapshot);
+      !added)
+    return fail(added.error());
   (*gate)->start();
   (*gate)->attach(setup.name, std::move(sandbox->sockets()));
   auto control = ControlSocket::open(**gate, (*gate)->config().state);
-  if (!control) std::cerr << control.error().text << " (`egret status` and `egret reload` cannot reach this run)\n";
+  if (!control)
+    std::cerr << control.error().text
+              << " (`egret status` and `egret reload` cannot reach this run)\n";
   signals_blocked.restore();
   const auto status = sandbox->run();
   if (control) control->reset();

@@ -1,6 +1,5 @@
-#include <signal.h>
-
 #include <iostream>
+#include <signal.h>
 #include <utility>
 
 #include "certs/trust.h"
@@ -18,8 +17,10 @@ Result<void, Failure> add_sandboxes(Gate& gate, const std::vector<SandboxSetup>&
     if (!snapshot) return snapshot.error();
     auto authority = sandbox_authority(gate.config(), sandbox.name);
     if (!authority) return authority.error();
-    if (auto written = write_trust_files(gate.config(), sandbox.name, *authority); !written) return written;
-    if (auto added = gate.add_sandbox(sandbox, std::move(*authority), std::move(*snapshot)); !added) return added;
+    if (auto written = write_trust_files(gate.config(), sandbox.name, *authority); !written)
+      return written;
+    if (auto added = gate.add_sandbox(sandbox, std::move(*authority), std::move(*snapshot)); !added)
+      return added;
   }
   return {};
 }
@@ -34,10 +35,13 @@ int serve_verb(const std::optional<std::string>& config) {
   if (!setup) return fail(setup.error());
   if (setup->config.listen.empty()) {
     const std::string file = setup->config.file.empty() ? "egret.yaml" : setup->config.file;
-    return fail({file + ": there is nothing to listen on; write e.g.\n  listen:\n    - address: 127.0.0.1:3128\n      sandbox: default", 2});
+    return fail({file + ": there is nothing to listen on; write e.g.\n  listen:\n    - address: "
+                        "127.0.0.1:3128\n      sandbox: default",
+                 2});
   }
   const std::vector<SandboxSetup> sandboxes = setup->sandboxes;
-  auto gate = Gate::create(std::move(*setup), [config] { return setup_for_gate(config); }, "serve");
+  auto gate = Gate::create(
+      std::move(*setup), [config] { return setup_for_gate(config); }, "serve");
   if (!gate) return fail(gate.error());
   if (auto added = add_sandboxes(**gate, sandboxes); !added) return fail(added.error());
   if (auto opened = (*gate)->open_listeners(); !opened) return fail(opened.error());
@@ -48,9 +52,11 @@ int serve_verb(const std::optional<std::string>& config) {
 
   sigset_t awaited;
   ::sigemptyset(&awaited);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&awaited, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+    ::sigaddset(&awaited, signal);
   int signal = 0;
-  while (::sigwait(&awaited, &signal) == 0 && signal == SIGHUP) (*gate)->reload();
+  while (::sigwait(&awaited, &signal) == 0 && signal == SIGHUP)
+    (*gate)->reload();
   control->reset();
   (*gate)->stop();
   return 0;

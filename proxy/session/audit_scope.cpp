@@ -4,8 +4,13 @@
 
 namespace egret {
 
-AuditScope::AuditScope(Worker& worker, Sandbox& sandbox, const ConnectionFacts& connection, const RequestHead& head)
-    : worker_(worker), sandbox_(sandbox), connection_(connection), head_(head), id_(worker.new_id()),
+AuditScope::AuditScope(Worker& worker, Sandbox& sandbox, const ConnectionFacts& connection,
+                       const RequestHead& head)
+    : worker_(worker),
+      sandbox_(sandbox),
+      connection_(connection),
+      head_(head),
+      id_(worker.new_id()),
       started_(std::chrono::steady_clock::now()) {
   sandbox_.counts().requests.fetch_add(1, std::memory_order_relaxed);
 }
@@ -13,7 +18,8 @@ AuditScope::AuditScope(Worker& worker, Sandbox& sandbox, const ConnectionFacts& 
 AuditScope::~AuditScope() {
   std::string body;
   if (state_ == State::allowed || state_ == State::allowing) {
-    if (state_ == State::allowing) failed("stopped");  // torn down while the decision was being written
+    if (state_ == State::allowing)
+      failed("stopped");  // torn down while the decision was being written
     end_.time = std::chrono::system_clock::now();
     end_.id = id_;
     end_.sandbox = sandbox_.name();
@@ -35,7 +41,8 @@ AuditScope::~AuditScope() {
 }
 
 double AuditScope::ms_since_start() const {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - started_).count();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - started_)
+      .count();
 }
 
 RequestRecord AuditScope::request_record(const Admission& admission) const {
@@ -50,7 +57,8 @@ RequestRecord AuditScope::request_record(const Admission& admission) const {
   record.version = name(head_.version);
   if (admission.addressed) record.path = admission.addressed->path.path();
   record.alarm = admission.alarm;
-  for (const PlannedUse& use : admission.secrets.uses) record.secrets.push_back({use.grant->name, use.in, use.count});
+  for (const PlannedUse& use : admission.secrets.uses)
+    record.secrets.push_back({use.grant->name, use.in, use.count});
   return record;
 }
 
@@ -88,9 +96,12 @@ void AuditScope::connected(std::string_view address) {
 }
 
 void AuditScope::used(const std::vector<PlannedUse>& uses) {
-  for (const PlannedUse& use : uses) end_.secrets.push_back({use.grant->name, use.in, use.count});
+  for (const PlannedUse& use : uses)
+    end_.secrets.push_back({use.grant->name, use.in, use.count});
 }
 
-void AuditScope::first_byte() { end_.first_byte_ms = ms_since_start(); }
+void AuditScope::first_byte() {
+  end_.first_byte_ms = ms_since_start();
+}
 
 }  // namespace egret

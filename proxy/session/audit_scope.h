@@ -20,7 +20,8 @@ struct ConnectionFacts {
 
 class AuditScope {
  public:
-  AuditScope(Worker& worker, Sandbox& sandbox, const ConnectionFacts& connection, const RequestHead& head);
+  AuditScope(Worker& worker, Sandbox& sandbox, const ConnectionFacts& connection,
+             const RequestHead& head);
   ~AuditScope();
   AuditScope(const AuditScope&) = delete;
   AuditScope& operator=(const AuditScope&) = delete;
@@ -38,7 +39,9 @@ class AuditScope {
   void connected(std::string_view address);
   void first_byte();
   void answered(int status) { end_.status = status; }
-  void failed(std::string_view error) { if (error_.empty()) error_ = error; }
+  void failed(std::string_view error) {
+    if (error_.empty()) error_ = error;
+  }
   // Secrets that were put into the body, known only when it has passed.
   void used(const std::vector<PlannedUse>& uses);
   ResponseRecord& end() { return end_; }

@@ -10,9 +10,8 @@ namespace {
 constexpr std::chrono::seconds first_bytes_max{60};
 constexpr std::chrono::seconds socks_max{10};
 
-Refusal refuse_with(Reason reason, std::string hint = {}) { return refusal_of(Denial{reason, {}, std::move(hint)}); }
-
-// A refused name is told so in words where HTTP or TLS can be expected to follow; elsewhere at once.
+// A refused name is told so in words where HTTP or TLS can be expected to follow; elsewhere at
+// once.
 bool can_be_told_inside(const Target& target) {
   return !target.host.is_address() && (target.port == 443 || target.port == 80);
 }
@@ -31,18 +30,30 @@ Task<void> Connection::run_explicit() {
   const StreamError first = co_await buffer_.fill(stream_);
   if (first != StreamError::none) co_return;
   switch (buffer_.view().front()) {
-    case '\x05': co_await run_socks(); break;
-    case '\x04': co_await refuse_connection(Reason::protocol_denied, nullptr, {}, "SOCKS4 is not spoken here; use SOCKS5"); break;
-    case '\x16': co_await refuse_connection(Reason::protocol_denied, nullptr, {}, "TLS to the proxy itself: the proxy URL begins with http://"); break;
-    default: co_await run_proxy_http();
+    case '\x05':
+      co_await run_socks();
+      break;
+    case '\x04':
+      co_await refuse_connection(Reason::protocol_denied, nullptr, {},
+                                 "SOCKS4 is not spoken here; use SOCKS5");
+      break;
+    case '\x16':
+      co_await refuse_connection(Reason::protocol_denied, nullptr, {},
+                                 "TLS to the proxy itself: the proxy URL begins with http://");
+      break;
+    default:
+      co_await run_proxy_http();
   }
 }
 
 bool Connection::identify(std::string_view user, std::string_view token) {
-  auto found = worker_.shared().sandbox_named ? worker_.shared().sandbox_named(user, token) : nullptr;
+  auto found =
+      worker_.shared().sandbox_named ? worker_.shared().sandbox_named(user, token) : nullptr;
   if (!found) return false;
   if (sandbox_) return sandbox_ == found;
-  if (found->counts().connections.load(std::memory_order_relaxed) >= found->limits().connections_max) return false;
+  if (found->counts().connections.load(std::memory_order_relaxed) >=
+      found->limits().connections_max)
+    return false;
   sandbox_ = std::move(found);
   listener_->unidentified.fetch_sub(1);
   unidentified_ = false;
@@ -55,7 +66,8 @@ Task<bool> Connection::identify(ClientExchange& client) {
   Reason reason = Reason::identity_missing;
   if (const auto field = client.head().fields.find("proxy-authorization")) {
     const std::size_t space = field->find(' ');
-    const auto plain = space == std::string_view::npos ? std::nullopt : base64_decode(field->substr(space + 1));
+    const auto plain =
+        space == std::string_view::npos ? std::nullopt : base64_decode(field->substr(space + 1));
     const std::size_t colon = plain ? plain->find(':') : std::string::npos;
     if (colon != std::string::npos) {
       const std::string_view text = *plain;
@@ -64,22 +76,18 @@ Task<bool> Connection::identify(ClientExchange& client) {
     if (sandbox_) reason = Reason::identity_mismatch;
   }
   co_await refuse_connection(reason, nullptr);
-  const Reply reply = reply_to(refuse_with(reason), {"", facts_.id, nullptr});
+  const Reply reply = reply_to(refusal_of(reason), {"", facts_.id, nullptr});
   co_await send_last_reply(stream_, reply);
   co_return false;
 }
 
 Task<void> Connection::run_proxy_http() {
-  Http1ClientConnection http(stream_, buffer_, worker_.shared().http1, worker_.shared().client_timeouts);
+  Http1ClientConnection http(stream_, buffer_, worker_.shared().http1,
+                             worker_.shared().client_timeouts);
   Ingress ingress;
   while (http.reusable()) {
-    auto next = co_await http.next();
-    if (std::holds_alternative<Http1ClientConnection::End>(next)) co_return;
-    if (const auto* fault = std::get_if<WireFault>(&next)) {
-      co_await answer_malformed(*fault);
-      co_return;
-    }
-    const auto client = std::move(std::get<std::unique_ptr<ClientExchange>>(next));
+    const auto client = co_await next_request(http);
+    if (!client) co_return;
     const bool identified = co_await identify(*client);
     if (!identified) co_return;
     if (client->head().method == "CONNECT") {
@@ -93,7 +101,8 @@ Task<void> Connection::run_proxy_http() {
 }
 
 Task<void> Connection::run_connect(ClientExchange& client) {
-  facts_.capture = listener_->capture == Capture::unix_socket ? Capture::unix_socket : Capture::connect;
+  facts_.capture =
+      listener_->capture == Capture::unix_socket ? Capture::unix_socket : Capture::connect;
   Admission admission;
   AuditScope audit(worker_, sandbox(), facts_, client.head());
   std::optional<Refusal> refusal;
@@ -102,10 +111,15 @@ Task<void> Connection::run_connect(ClientExchange& client) {
   if (client.request_length().kind != BodyLength::Kind::none) {
     refusal = refusal_of(WireFault{400, Reason::framing_invalid, "a CONNECT request has no body"});
   } else if (!authority || !authority->port) {
-    refusal = Refusal{400, {Reason::host_malformed, {}, std::string(authority ? describe(TargetFault::missing_port) : describe(authority.error()))}};
+    refusal = Refusal{400,
+                      {Reason::host_malformed,
+                       {},
+                       std::string(authority ? describe(TargetFault::missing_port)
+                                             : describe(authority.error()))}};
   } else if (host_field) {
     const auto named = parse_authority(*host_field);
-    const bool same = named && named->host == authority->host && (!named->port || named->port == authority->port);
+    const bool same =
+        named && named->host == authority->host && (!named->port || named->port == authority->port);
     if (!same) refusal = Refusal{400, {Reason::authority_mismatch, {}, {}}};
   }
   std::optional<Target> target;
@@ -118,8 +132,9 @@ Task<void> Connection::run_connect(ClientExchange& client) {
     auto path = RequestPath::parse("/");
     if (target) admission.addressed = Addressed{*target, std::move(*path)};
     const bool recorded = co_await audit.deny(admission, *refusal);
-    if (!recorded) refusal = refuse_with(Reason::audit_unavailable);
-    const Reply reply = reply_to(*refusal, {sandbox().name(), audit.id(), target ? &*target : nullptr});
+    if (!recorded) refusal = refusal_of(Reason::audit_unavailable);
+    const Reply reply =
+        reply_to(*refusal, {sandbox().name(), audit.id(), target ? &*target : nullptr});
     co_await send_last_reply(stream_, reply);
     co_return;
   }
@@ -129,7 +144,8 @@ Task<void> Connection::run_connect(ClientExchange& client) {
 }
 
 Task<void> Connection::run_socks() {
-  facts_.capture = listener_->capture == Capture::unix_socket ? Capture::unix_socket : Capture::socks5;
+  facts_.capture =
+      listener_->capture == Capture::unix_socket ? Capture::unix_socket : Capture::socks5;
   Socks5Server socks(listener_->sandbox ? Socks5Server::Auth::none : Socks5Server::Auth::password);
   stream_.limit(socks_max);
   while (true) {
@@ -158,7 +174,8 @@ Task<void> Connection::run_socks() {
       if (filled != StreamError::none) co_return;
     }
   }
-  const Target target{Scheme::https, socks.request()->authority.host, *socks.request()->authority.port};
+  const Target target{Scheme::https, socks.request()->authority.host,
+                      *socks.request()->authority.port};
   const auto denial = refused_whatever(sandbox().snapshot()->policy, target.host, target.port);
   if (denial && !can_be_told_inside(target)) {
     co_await refuse_connection(denial->reason, &target, denial->rule);

@@ -30,12 +30,14 @@ std::optional<bool> is_http(std::string_view bytes) {
 
 }  // namespace
 
-Task<void> serve_connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener, StreamSocket socket) {
+Task<void> serve_connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener,
+                            StreamSocket socket) {
   Connection connection(worker, std::move(listener), std::move(socket));
   co_await connection.run();
 }
 
-Connection::Connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener, StreamSocket socket)
+Connection::Connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener,
+                       StreamSocket socket)
     : worker_(worker),
       listener_(std::move(listener)),
       sandbox_(listener_->sandbox),
@@ -49,7 +51,9 @@ Connection::~Connection() {
 
 // Whether there is room for one more connection of this sandbox, or of nobody yet.
 bool Connection::counted_in() {
-  if (sandbox_) return sandbox_->counts().connections.fetch_add(1, std::memory_order_relaxed) < sandbox_->limits().connections_max;
+  if (sandbox_)
+    return sandbox_->counts().connections.fetch_add(1, std::memory_order_relaxed) <
+           sandbox_->limits().connections_max;
   unidentified_ = true;
   return listener_->unidentified.fetch_add(1) < unidentified_max;
 }
@@ -94,15 +98,18 @@ Task<void> Connection::run_captured(std::optional<Host> host, std::uint16_t port
     } else {
       const std::optional<bool> http = is_http(buffer_.view());
       if (http == false) {
-        co_await refuse_unspoken(host, port, port == 443 ? Reason::not_tls : Reason::protocol_denied);
+        co_await refuse_unspoken(host, port,
+                                 port == 443 ? Reason::not_tls : Reason::protocol_denied);
         co_return;
       }
-      const std::optional<Target> target = host ? std::optional(Target{Scheme::http, *host, port}) : std::nullopt;
+      const std::optional<Target> target =
+          host ? std::optional(Target{Scheme::http, *host, port}) : std::nullopt;
       Ingress ingress;
       if (!http) {
         const StreamError more = co_await buffer_.fill(stream_);
         if (more == StreamError::none) continue;
-        co_await refuse_unspoken(host, port, more == StreamError::timed_out ? Reason::limit_time : Reason::client_gone);
+        co_await refuse_unspoken(
+            host, port, more == StreamError::timed_out ? Reason::limit_time : Reason::client_gone);
         co_return;
       }
       ingress.kind = transparent() ? Ingress::Kind::transparent_plain : Ingress::Kind::intercepted;
@@ -113,7 +120,8 @@ Task<void> Connection::run_captured(std::optional<Host> host, std::uint16_t port
     }
     const StreamError error = co_await buffer_.fill(stream_);
     if (error != StreamError::none) {
-      co_await refuse_unspoken(host, port, error == StreamError::timed_out ? Reason::limit_time : Reason::client_gone);
+      co_await refuse_unspoken(
+          host, port, error == StreamError::timed_out ? Reason::limit_time : Reason::client_gone);
       co_return;
     }
   }
@@ -121,19 +129,22 @@ Task<void> Connection::run_captured(std::optional<Host> host, std::uint16_t port
 }
 
 // A connection that carries no HTTP: where its target is refused anyway, that is what is said.
-Task<void> Connection::refuse_unspoken(const std::optional<Host>& host, std::uint16_t port, Reason otherwise) {
+Task<void> Connection::refuse_unspoken(const std::optional<Host>& host, std::uint16_t port,
+                                       Reason otherwise) {
   if (!host) {
     co_await refuse_connection(otherwise, nullptr);
     co_return;
   }
   const Target target{Scheme::tcp, *host, port};
   const SnapshotPtr snapshot = sandbox().snapshot();
-  const auto refused = refuse_early(snapshot->policy, {port == 80 ? Scheme::http : Scheme::https, *host, port});
+  const auto refused =
+      refuse_early(snapshot->policy, {port == 80 ? Scheme::http : Scheme::https, *host, port});
   const std::string rule = refused ? refused->rule : std::string();
   co_await refuse_connection(refused ? refused->reason : otherwise, &target, rule);
 }
 
-Task<void> Connection::run_tls(const std::optional<Host>& host, std::uint16_t port, const ClientHello& hello) {
+Task<void> Connection::run_tls(const std::optional<Host>& host, std::uint16_t port,
+                               const ClientHello& hello) {
   std::optional<Host> named = host;
   if (hello.has_server_name) {
     auto name = Host::parse(hello.server_name);
@@ -156,7 +167,8 @@ Task<void> Connection::run_tls(const std::optional<Host>& host, std::uint16_t po
   const SnapshotPtr snapshot = sandbox().snapshot();
   // A tunnel rule may name what only the SNI says.
   const Verdict tunnel = decide_tunnel(snapshot->policy, {Scheme::tcp, *named, port});
-  if (const auto* permit = std::get_if<Permit>(&tunnel); permit != nullptr && hello.has_server_name) {
+  if (const auto* permit = std::get_if<Permit>(&tunnel);
+      permit != nullptr && hello.has_server_name) {
     co_await run_tunnel(*permit);
     co_return;
   }
@@ -171,7 +183,8 @@ Task<void> Connection::run_tls(const std::optional<Host>& host, std::uint16_t po
   ingress.kind = Ingress::Kind::intercepted;
   ingress.settled = target;
   co_await serve_http(ingress);
-  if (requests_ == 0 && refused) co_await refuse_connection(refused->reason, &target, refused->rule);
+  if (requests_ == 0 && refused)
+    co_await refuse_connection(refused->reason, &target, refused->rule);
 }
 
 Task<bool> Connection::accept_tls(const Target& target, bool refused) {
@@ -187,16 +200,19 @@ Task<bool> Connection::accept_tls(const Target& target, bool refused) {
   const auto shaken = co_await stream_.handshake(worker_.shared().client_tls.session(*leaf), true);
   if (!shaken) {
     // 46, 48: certificate_unknown, unknown_ca: the client does not trust the sandbox's CA, or pins.
-    const bool distrust = shaken.error().alert_received == 48 || shaken.error().alert_received == 46 ||
+    const bool distrust = shaken.error().alert_received == 48 ||
+                          shaken.error().alert_received == 46 ||
                           shaken.error().alert_received == 42;
-    co_await refuse_connection(Reason::tls_handshake_failed, &target, {},
-                               distrust ? "the client does not trust the sandbox's CA, or pins the certificate"
-                                        : "the TLS handshake was not completed");
+    co_await refuse_connection(
+        Reason::tls_handshake_failed, &target, {},
+        distrust ? "the client does not trust the sandbox's CA, or pins the certificate"
+                 : "the TLS handshake was not completed");
     co_return false;
   }
   // Over a HelloRetryRequest the second hello must name the same host (ATTACKS C11).
   const char* name = SSL_get_servername(stream_.ssl(), TLSEXT_NAMETYPE_host_name);
-  const auto again = name != nullptr ? Host::parse(name) : Host::parse(target.host.authority_text());
+  const auto again =
+      name != nullptr ? Host::parse(name) : Host::parse(target.host.authority_text());
   if (!again || !(*again == target.host)) {
     co_await refuse_connection(Reason::sni_mismatch, &target);
     co_return false;
@@ -205,19 +221,25 @@ Task<bool> Connection::accept_tls(const Target& target, bool refused) {
 }
 
 Task<void> Connection::serve_http(const Ingress& ingress) {
-  Http1ClientConnection http(stream_, buffer_, worker_.shared().http1, worker_.shared().client_timeouts);
+  Http1ClientConnection http(stream_, buffer_, worker_.shared().http1,
+                             worker_.shared().client_timeouts);
   while (http.reusable()) {
-    auto next = co_await http.next();
-    if (std::holds_alternative<Http1ClientConnection::End>(next)) co_return;
-    if (const auto* fault = std::get_if<WireFault>(&next)) {
-      co_await answer_malformed(*fault);
-      co_return;
-    }
-    const auto client = std::move(std::get<std::unique_ptr<ClientExchange>>(next));
+    const auto client = co_await next_request(http);
+    if (!client) co_return;
     ++requests_;
     ExchangeSession exchange(worker_, sandbox(), facts_, ingress, *client, stream_, buffer_);
     co_await exchange.run();
   }
+}
+
+// Null at the end of the connection; what is no request has been answered then.
+Task<std::unique_ptr<ClientExchange>> Connection::next_request(Http1ClientConnection& http) {
+  auto next = co_await http.next();
+  if (auto* client = std::get_if<std::unique_ptr<ClientExchange>>(&next)) {
+    co_return std::move(*client);
+  }
+  if (const auto* fault = std::get_if<WireFault>(&next)) co_await answer_malformed(*fault);
+  co_return nullptr;
 }
 
 // Something that is no request we could decide about: one record, one answer, the end (I06).
@@ -235,12 +257,15 @@ Task<void> Connection::answer_malformed(const WireFault& fault) {
   } else {
     co_await refuse_connection(fault.reason, nullptr);
   }
-  const Refusal refusal = recorded ? refusal_of(fault) : refusal_of(Denial{Reason::audit_unavailable, {}, {}});
-  const Reply reply = reply_to(refusal, {sandbox_ ? std::string_view(sandbox_->name()) : "", id, nullptr});
+  const Refusal refusal =
+      recorded ? refusal_of(fault) : refusal_of(Denial{Reason::audit_unavailable, {}, {}});
+  const Reply reply =
+      reply_to(refusal, {sandbox_ ? std::string_view(sandbox_->name()) : "", id, nullptr});
   co_await send_last_reply(stream_, reply);
 }
 
-Task<void> Connection::refuse_connection(Reason reason, const Target* target, std::string_view rule, std::string_view detail) {
+Task<void> Connection::refuse_connection(Reason reason, const Target* target, std::string_view rule,
+                                         std::string_view detail) {
   ConnectionRecord record;
   record.time = std::chrono::system_clock::now();
   record.id = facts_.id;

@@ -8,8 +8,8 @@
 #include <string>
 
 #include "proxy/exchange/ingress.h"
-#include "proxy/io/socket_address.h"
 #include "proxy/io/read_buffer.h"
+#include "proxy/io/socket_address.h"
 #include "proxy/io/stream.h"
 #include "proxy/session/audit_scope.h"
 #include "proxy/session/worker.h"
@@ -20,14 +20,16 @@ namespace egret {
 
 // What a listener knows about every connection it accepts.
 struct ListenerFacts {
-  Capture capture = Capture::forward;   // forward (TCP), unix_socket, netns or redirect
-  std::shared_ptr<Sandbox> sandbox;     // null: credentials name it
-  std::uint16_t own_port = 0;           // netns, redirect: a connection to it was not redirected
-  mutable std::atomic<std::size_t> unidentified{0};  // connections that have not said whose they are
+  Capture capture = Capture::forward;  // forward (TCP), unix_socket, netns or redirect
+  std::shared_ptr<Sandbox> sandbox;    // null: credentials name it
+  std::uint16_t own_port = 0;          // netns, redirect: a connection to it was not redirected
+  mutable std::atomic<std::size_t> unidentified{
+      0};  // connections that have not said whose they are
 };
 
 // Serves the connection to its end. Owns everything it needs.
-Task<void> serve_connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener, StreamSocket socket);
+Task<void> serve_connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener,
+                            StreamSocket socket);
 
 class Connection {
  public:
@@ -37,7 +39,9 @@ class Connection {
   Task<void> run();
 
  private:
-  bool transparent() const { return listener_->capture == Capture::netns || listener_->capture == Capture::redirect; }
+  bool transparent() const {
+    return listener_->capture == Capture::netns || listener_->capture == Capture::redirect;
+  }
 
   // capture_explicit.cpp: HTTP proxy, CONNECT, SOCKS5 on one listener
   Task<void> run_explicit();
@@ -55,13 +59,15 @@ class Connection {
   Task<void> run_captured(std::optional<Host> host, std::uint16_t port);
   Task<void> run_tls(const std::optional<Host>& host, std::uint16_t port, const ClientHello& hello);
   Task<void> serve_http(const Ingress& ingress);
+  Task<std::unique_ptr<ClientExchange>> next_request(Http1ClientConnection& http);
   Task<bool> accept_tls(const Target& target, bool refused);
   Task<void> linger();
 
   // tunnel.cpp
   Task<void> run_tunnel(const Permit& permit);
 
-  Task<void> refuse_connection(Reason reason, const Target* target, std::string_view rule = {}, std::string_view detail = {});
+  Task<void> refuse_connection(Reason reason, const Target* target, std::string_view rule = {},
+                               std::string_view detail = {});
   Task<void> refuse_unspoken(const std::optional<Host>& host, std::uint16_t port, Reason otherwise);
   Task<void> refuse_tls(Reason reason, const Target* target);  // alert 112
   Task<void> answer_malformed(const WireFault& fault);
@@ -73,7 +79,7 @@ class Connection {
   ConnectionFacts facts_;
   Stream stream_;
   ReadBuffer buffer_;
-  std::string original_address_;   // transparent: as the client dialled it
+  std::string original_address_;  // transparent: as the client dialled it
   unsigned requests_ = 0;
   bool unidentified_ = false;  // counted among the listener's
 };

@@ -1,8 +1,7 @@
 #include "proxy/session/dns_service.h"
 
-#include <sys/socket.h>
-
 #include <cerrno>
+#include <sys/socket.h>
 #include <utility>
 
 #include <boost/asio/redirect_error.hpp>
@@ -24,11 +23,13 @@ std::optional<Denial> refused_name(const Policy& policy, const Host& host) {
   auto denial = refuse_early(policy, {Scheme::https, host, 443});
   if (!denial || !refuse_early(policy, {Scheme::http, host, 80})) return std::nullopt;
   bool elsewhere = false;
-  policy.for_each_match(host, [&](const Rule& rule) { elsewhere = elsewhere || rule.effect == Effect::allow; });
+  policy.for_each_match(
+      host, [&](const Rule& rule) { elsewhere = elsewhere || rule.effect == Effect::allow; });
   return elsewhere && denial->reason == Reason::port_not_allowed ? std::nullopt : std::move(denial);
 }
 
-void record_name(Worker& worker, Sandbox& sandbox, const DnsQuery& query, const std::optional<IpAddress>& answer) {
+void record_name(Worker& worker, Sandbox& sandbox, const DnsQuery& query,
+                 const std::optional<IpAddress>& answer) {
   const std::string type = dns_type_text(query.type);
   const std::string text = answer ? answer->text() : std::string();
   DnsRecord record;
@@ -73,7 +74,8 @@ std::string answer_dns(Worker& worker, Sandbox& sandbox, std::string_view messag
   const bool wants_a = query->type == static_cast<std::uint16_t>(DnsType::a);
   const bool wants_aaaa = query->type == static_cast<std::uint16_t>(DnsType::aaaa);
   // A name that cannot be recorded is not answered.
-  const auto entry = worker.audit().counters().failing ? std::nullopt : sandbox.names().address_for(*query->host);
+  const auto entry =
+      worker.audit().counters().failing ? std::nullopt : sandbox.names().address_for(*query->host);
   if (!entry) {
     if (sandbox.first_name_too_many()) record_limit(worker, sandbox);
     return make_dns_answer(*query, DnsCode::server_failure, std::nullopt, ttl_s);
@@ -92,16 +94,20 @@ Task<void> serve_dns_udp(Worker& worker, std::shared_ptr<Sandbox> sandbox, int f
     if (turn % messages_a_turn == 0) co_await asio::post(worker.context(), asio::use_awaitable);
     sockaddr_storage peer{};
     socklen_t peer_bytes = sizeof peer;
-    const ssize_t got = ::recvfrom(fd, message, sizeof message, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&peer), &peer_bytes);
+    const ssize_t got = ::recvfrom(fd, message, sizeof message, MSG_DONTWAIT,
+                                   reinterpret_cast<sockaddr*>(&peer), &peer_bytes);
     if (got < 0) {
       error_code error;
-      co_await socket.async_wait(asio::posix::stream_descriptor::wait_read, asio::redirect_error(asio::use_awaitable, error));
+      co_await socket.async_wait(asio::posix::stream_descriptor::wait_read,
+                                 asio::redirect_error(asio::use_awaitable, error));
       if (error) co_return;
       continue;
     }
-    const std::string answer = answer_dns(worker, *sandbox, {message, static_cast<std::size_t>(got)});
+    const std::string answer =
+        answer_dns(worker, *sandbox, {message, static_cast<std::size_t>(got)});
     if (!answer.empty()) {
-      ::sendto(fd, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&peer), peer_bytes);
+      ::sendto(fd, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+               reinterpret_cast<sockaddr*>(&peer), peer_bytes);
     }
   }
 }
@@ -115,13 +121,15 @@ Task<void> serve_dns_stream(Worker& worker, std::shared_ptr<Sandbox> sandbox, St
   while (true) {
     const std::string_view have = buffer.view();
     if (have.size() >= 2) {
-      const std::size_t bytes = static_cast<std::size_t>(static_cast<unsigned char>(have[0])) << 8 | static_cast<unsigned char>(have[1]);
+      const std::size_t bytes = static_cast<std::size_t>(static_cast<unsigned char>(have[0])) << 8 |
+                                static_cast<unsigned char>(have[1]);
       if (bytes > message_bytes_max) co_return;
       if (have.size() >= 2 + bytes) {
         const std::string answer = answer_dns(worker, *sandbox, have.substr(2, bytes));
         buffer.consume(2 + bytes);
         if (answer.empty()) co_return;
-        const char length[2] = {static_cast<char>(answer.size() >> 8), static_cast<char>(answer.size() & 0xff)};
+        const char length[2] = {static_cast<char>(answer.size() >> 8),
+                                static_cast<char>(answer.size() & 0xff)};
         const std::string_view prefix(length, 2);
         const StreamError written = co_await stream.write(prefix, answer);
         if (written != StreamError::none) co_return;

@@ -1,6 +1,6 @@
-// The DNS of one sandbox: every well-formed name gets its synthetic addresses, whatever the decision
-// about it, so that a refused name ends in a readable 403 and not in a riddle. No query leaves the
-// gate. Each name is recorded once with its decision (DESIGN part 6, ATTACKS B06, G04).
+// The DNS of one sandbox: every well-formed name gets its synthetic addresses, whatever the
+// decision about it, so that a refused name ends in a readable 403 and not in a riddle. No query
+// leaves the gate. Each name is recorded once with its decision (DESIGN part 6, ATTACKS B06, G04).
 #pragma once
 
 #include <memory>
@@ -13,7 +13,8 @@ namespace egret {
 // The answer to one DNS message; empty where none is to be sent.
 std::string answer_dns(Worker& worker, Sandbox& sandbox, std::string_view message);
 
-// Serve for ever (until the worker stops) on a bound UDP socket or a listening TCP socket, taken over.
+// Serve for ever (until the worker stops) on a bound UDP socket or a listening TCP socket, taken
+// over.
 Task<void> serve_dns_udp(Worker& worker, std::shared_ptr<Sandbox> sandbox, int fd);
 Task<void> serve_dns_tcp(Worker& worker, std::shared_ptr<Sandbox> sandbox, int fd);
 

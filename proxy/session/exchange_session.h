@@ -17,13 +17,16 @@ namespace egret {
 class ExchangeSession final : public LongLived {
  public:
   // Borrowed for its life: everything; the owner is the connection's coroutine.
-  ExchangeSession(Worker& worker, Sandbox& sandbox, const ConnectionFacts& connection, const Ingress& ingress,
-                  ClientExchange& client, Stream& client_stream, ReadBuffer& client_buffer);
+  ExchangeSession(Worker& worker, Sandbox& sandbox, const ConnectionFacts& connection,
+                  const Ingress& ingress, ClientExchange& client, Stream& client_stream,
+                  ReadBuffer& client_buffer);
   ~ExchangeSession();
 
   Task<void> run();
 
  private:
+  static const FieldList no_trailers;
+
   void policy_changed() override;
 
   Task<void> refuse(const Refusal& refusal);

@@ -1,12 +1,11 @@
 #include "proxy/session/listener.h"
 
+#include <cerrno>
+#include <exception>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <exception>
 #include <utility>
 
 #include <boost/asio/redirect_error.hpp>
@@ -19,8 +18,8 @@ constexpr unsigned accepts_a_turn = 64;
 
 // Errors of one connection, not of the listener (accept(2)).
 bool is_passing(int error) {
-  return error == EINTR || error == ECONNABORTED || error == EPROTO || error == ENETDOWN || error == EHOSTUNREACH ||
-         error == ENETUNREACH || error == EPERM || error == ETIMEDOUT;
+  return error == EINTR || error == ECONNABORTED || error == EPROTO || error == ENETDOWN ||
+         error == EHOSTUNREACH || error == ENETUNREACH || error == EPERM || error == ETIMEDOUT;
 }
 
 Task<void> pause(Worker& worker) {
@@ -50,7 +49,8 @@ Task<void> accept_loop(Worker& worker, int fd, OnAccept on_accept) {
     if (turn % accepts_a_turn == 0) co_await asio::post(worker.context(), asio::use_awaitable);
     sockaddr_storage peer{};
     socklen_t peer_bytes = sizeof peer;
-    const int accepted = ::accept4(fd, reinterpret_cast<sockaddr*>(&peer), &peer_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int accepted = ::accept4(fd, reinterpret_cast<sockaddr*>(&peer), &peer_bytes,
+                                   SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (accepted >= 0) {
       if (peer.ss_family != AF_UNIX) {
         const int on = 1;
@@ -59,7 +59,8 @@ Task<void> accept_loop(Worker& worker, int fd, OnAccept on_accept) {
       const int family = peer.ss_family == 0 ? AF_UNIX : peer.ss_family;
       error_code error;
       StreamSocket socket(worker.context());
-      socket.assign(asio::generic::stream_protocol(family, family == AF_UNIX ? 0 : IPPROTO_TCP), accepted, error);
+      socket.assign(asio::generic::stream_protocol(family, family == AF_UNIX ? 0 : IPPROTO_TCP),
+                    accepted, error);
       if (error) {
         ::close(accepted);
       } else {
@@ -70,7 +71,8 @@ Task<void> accept_loop(Worker& worker, int fd, OnAccept on_accept) {
     if (is_passing(errno)) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
       error_code error;
-      co_await listener.async_wait(asio::posix::stream_descriptor::wait_read, asio::redirect_error(asio::use_awaitable, error));
+      co_await listener.async_wait(asio::posix::stream_descriptor::wait_read,
+                                   asio::redirect_error(asio::use_awaitable, error));
       if (error) co_return;
       continue;
     }

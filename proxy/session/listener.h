@@ -16,7 +16,8 @@ using OnAccept = std::function<void(StreamSocket)>;
 // Takes the descriptor over: a listening TCP or Unix socket, non-blocking.
 Task<void> accept_loop(Worker& worker, int fd, OnAccept on_accept);
 
-// Runs a connection's coroutine to its end; what it throws ends that connection alone (ATTACKS D25).
+// Runs a connection's coroutine to its end; what it throws ends that connection alone (ATTACKS
+// D25).
 void spawn_on(Worker& worker, Task<void> task);
 
 // Accepts connections of sandboxes on this worker.

@@ -6,8 +6,8 @@
 
 namespace egret {
 
-Sandbox::Sandbox(SnapshotPtr snapshot, std::shared_ptr<const CertificateAuthority> authority, std::string proxy_token,
-                 SandboxLimits limits)
+Sandbox::Sandbox(SnapshotPtr snapshot, std::shared_ptr<const CertificateAuthority> authority,
+                 std::string proxy_token, SandboxLimits limits)
     : name_(snapshot->sandbox),
       snapshot_(std::move(snapshot)),
       authority_(std::move(authority)),

@@ -33,13 +33,15 @@ struct SandboxCounts {
 // Thread rule: any thread.
 class Sandbox {
  public:
-  Sandbox(SnapshotPtr snapshot, std::shared_ptr<const CertificateAuthority> authority, std::string proxy_token,
-          SandboxLimits limits = {});
+  Sandbox(SnapshotPtr snapshot, std::shared_ptr<const CertificateAuthority> authority,
+          std::string proxy_token, SandboxLimits limits = {});
 
   const std::string& name() const { return name_; }
   SnapshotPtr snapshot() const { return snapshot_.load(std::memory_order_acquire); }
   // Reload: requests from now on are decided by this one.
-  void replace(SnapshotPtr snapshot) { snapshot_.store(std::move(snapshot), std::memory_order_release); }
+  void replace(SnapshotPtr snapshot) {
+    snapshot_.store(std::move(snapshot), std::memory_order_release);
+  }
 
   const CertificateAuthority& authority() const { return *authority_; }
   LeafCache& leaves() { return leaves_; }

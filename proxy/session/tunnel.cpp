@@ -12,7 +12,8 @@ constexpr std::chrono::minutes idle_max{60};
 // The records of one tunnel: its beginning, and on every path its end.
 class TunnelAudit {
  public:
-  TunnelAudit(Worker& worker, Sandbox& sandbox, const ConnectionFacts& facts, const Permit& permit, std::string address)
+  TunnelAudit(Worker& worker, Sandbox& sandbox, const ConnectionFacts& facts, const Permit& permit,
+              std::string address)
       : worker_(worker), address_(std::move(address)), started_(std::chrono::steady_clock::now()) {
     record_.id = facts.id;
     record_.sandbox = sandbox.name();
@@ -31,7 +32,9 @@ class TunnelAudit {
     record_.bytes_up = bytes_up;
     record_.bytes_down = bytes_down;
     if (error_) record_.error = name(*error_);
-    record_.total_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - started_).count();
+    record_.total_ms =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - started_)
+            .count();
     worker_.record_end(rendered());
   }
 
@@ -63,9 +66,14 @@ class TunnelAudit {
 // An opaque relay: what `tunnel: true` opens, and nothing else does.
 class Tunnel final : public LongLived {
  public:
-  Tunnel(Worker& worker, Sandbox& sandbox, const Permit& permit, Stream& client, ReadBuffer& client_buffer, Stream& origin,
-         TunnelAudit& audit)
-      : worker_(worker), sandbox_(sandbox), permit_(permit), client_(client), client_buffer_(client_buffer), origin_(origin),
+  Tunnel(Worker& worker, Sandbox& sandbox, const Permit& permit, Stream& client,
+         ReadBuffer& client_buffer, Stream& origin, TunnelAudit& audit)
+      : worker_(worker),
+        sandbox_(sandbox),
+        permit_(permit),
+        client_(client),
+        client_buffer_(client_buffer),
+        origin_(origin),
         audit_(audit) {
     worker_.add(*this);
   }
@@ -73,12 +81,15 @@ class Tunnel final : public LongLived {
 
   Task<void> run() {
     using namespace asio::experimental::awaitable_operators;
-    co_await (pump(client_, client_buffer_, origin_, audit_.bytes_up) && pump(origin_, origin_buffer_, client_, audit_.bytes_down));
+    co_await (pump(client_, client_buffer_, origin_, audit_.bytes_up) &&
+              pump(origin_, origin_buffer_, client_, audit_.bytes_down));
   }
 
  private:
   void policy_changed() override {
-    if (std::holds_alternative<Permit>(decide_tunnel(sandbox_.snapshot()->policy, permit_.target()))) return;
+    if (std::holds_alternative<Permit>(
+            decide_tunnel(sandbox_.snapshot()->policy, permit_.target())))
+      return;
     end_with(Reason::policy_changed);
   }
 
@@ -88,7 +99,8 @@ class Tunnel final : public LongLived {
     origin_.interrupt();
   }
 
-  // A client that speaks TLS has to name the target: the hello is read whole before any of it leaves.
+  // A client that speaks TLS has to name the target: the hello is read whole before any of it
+  // leaves.
   Task<bool> check_hello() {
     ClientHello hello;
     while (looks_like_tls(client_buffer_.view())) {
@@ -97,7 +109,7 @@ class Tunnel final : public LongLived {
       if (*state == HelloState::complete) {
         if (!hello.has_server_name) co_return permit_.target().host.is_address();
         const auto name = Host::parse(hello.server_name);
-        co_return name && *name == permit_.target().host;
+        co_return name&&* name == permit_.target().host;
       }
       const StreamError filled = co_await client_buffer_.fill(client_);
       if (filled != StreamError::none) co_return false;
@@ -165,7 +177,8 @@ Task<void> Connection::run_tunnel(const Permit& permit) {
     co_return;
   }
   // A reload while it was being dialled counts.
-  if (!std::holds_alternative<Permit>(decide_tunnel(sandbox().snapshot()->policy, permit.target()))) {
+  if (!std::holds_alternative<Permit>(
+          decide_tunnel(sandbox().snapshot()->policy, permit.target()))) {
     audit.failed(Reason::policy_changed);
     co_return;
   }

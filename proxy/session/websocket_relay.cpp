@@ -24,8 +24,10 @@ Task<WebSocketEnd> WebSocketRelay::run() {
   co_return end_;
 }
 
-Task<void> WebSocketRelay::pump(Stream& from, ReadBuffer& buffer, Stream& to, WebSocketFrames& frames, std::uint64_t& bytes) {
-  // Equal length, so that no frame's length changes. What clients send is masked: nothing to see there.
+Task<void> WebSocketRelay::pump(Stream& from, ReadBuffer& buffer, Stream& to,
+                                WebSocketFrames& frames, std::uint64_t& bytes) {
+  // Equal length, so that no frame's length changes. What clients send is masked: nothing to see
+  // there.
   const std::shared_ptr<const Needles> needles = &from == &origin_ ? snapshot_.mask : nullptr;
   std::optional<StreamReplacer> redactor(std::in_place, needles);
   std::string out;

@@ -1,5 +1,5 @@
-// WebSocket frames both ways after a checked upgrade: every frame is parsed and counted, and secrets
-// do not pass down (ATTACKS D19, F03).
+// WebSocket frames both ways after a checked upgrade: every frame is parsed and counted, and
+// secrets do not pass down (ATTACKS D19, F03).
 #pragma once
 
 #include <cstdint>
@@ -21,15 +21,20 @@ struct WebSocketEnd {
 
 class WebSocketRelay {
  public:
-  WebSocketRelay(Stream& client, ReadBuffer& client_buffer, Stream& origin, ReadBuffer& origin_buffer,
-                 const SandboxSnapshot& snapshot, bool deflate_agreed)
-      : client_(client), client_buffer_(client_buffer), origin_(origin), origin_buffer_(origin_buffer),
-        snapshot_(snapshot), deflate_(deflate_agreed) {}
+  WebSocketRelay(Stream& client, ReadBuffer& client_buffer, Stream& origin,
+                 ReadBuffer& origin_buffer, const SandboxSnapshot& snapshot, bool deflate_agreed)
+      : client_(client),
+        client_buffer_(client_buffer),
+        origin_(origin),
+        origin_buffer_(origin_buffer),
+        snapshot_(snapshot),
+        deflate_(deflate_agreed) {}
 
   Task<WebSocketEnd> run();
 
  private:
-  Task<void> pump(Stream& from, ReadBuffer& buffer, Stream& to, WebSocketFrames& frames, std::uint64_t& bytes);
+  Task<void> pump(Stream& from, ReadBuffer& buffer, Stream& to, WebSocketFrames& frames,
+                  std::uint64_t& bytes);
   Stream& client_;
   ReadBuffer& client_buffer_;
   Stream& origin_;

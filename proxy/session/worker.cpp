@@ -1,9 +1,8 @@
 #include "proxy/session/worker.h"
 
-#include <sys/random.h>
-
 #include <bit>
 #include <cstdio>
+#include <sys/random.h>
 
 #include <boost/asio/async_result.hpp>
 
@@ -36,13 +35,16 @@ Worker::Worker(GateShared& shared, unsigned index)
       id_key_(random_number()) {}
 
 // Connections end here, and write their ends, before the pool, the timers and the rest go.
-Worker::~Worker() { context_.drop_handlers(); }
+Worker::~Worker() {
+  context_.drop_handlers();
+}
 
 std::string Worker::new_id() {
   const std::uint64_t number = mix(id_key_ + ++id_count_);
   std::string id(16, '0');
   constexpr std::string_view hex = "0123456789abcdef";
-  for (std::size_t i = 0; i < id.size(); ++i) id[i] = hex[(number >> (60 - 4 * i)) & 15];
+  for (std::size_t i = 0; i < id.size(); ++i)
+    id[i] = hex[(number >> (60 - 4 * i)) & 15];
   return id;
 }
 
@@ -52,24 +54,27 @@ Task<bool> Worker::record(std::string body) {
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
     decisions_in_flight_.fetch_add(1);
     audit().submit(index_, std::move(line), [this, shared](Written written) mutable {
-      asio::post(context_, [own = std::move(shared), written] { std::move (*own)(written == Written::yes); });
+      asio::post(context_,
+                 [own = std::move(shared), written] { std::move (*own)(written == Written::yes); });
       decisions_in_flight_.fetch_sub(1);
       decisions_in_flight_.notify_all();
     });
   };
-  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(start, asio::use_awaitable,
-                                                                                   std::move(body));
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(
+      start, asio::use_awaitable, std::move(body));
 }
 
 void Worker::policy_changed() {
   pool_.clear();
   sessions_.clear();
   const std::vector<LongLived*> now = long_lived_;
-  for (LongLived* one : now) one->policy_changed();
+  for (LongLived* one : now)
+    one->policy_changed();
 }
 
 void Worker::settle() {
-  for (int left = decisions_in_flight_.load(); left > 0; left = decisions_in_flight_.load()) decisions_in_flight_.wait(left);
+  for (int left = decisions_in_flight_.load(); left > 0; left = decisions_in_flight_.load())
+    decisions_in_flight_.wait(left);
 }
 
 void Worker::prune_later() {

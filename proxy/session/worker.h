@@ -18,8 +18,8 @@
 #include "proxy/io/http1_client.h"
 #include "proxy/io/http1_origin.h"
 #include "proxy/io/origin_pool.h"
-#include "proxy/io/socket_address.h"
 #include "proxy/io/resolver.h"
+#include "proxy/io/socket_address.h"
 #include "proxy/io/tls.h"
 #include "proxy/session/sandbox.h"
 
@@ -36,7 +36,8 @@ struct GateShared {
   DialLimits dial_limits;
   std::vector<SocketAddress> own_listeners;  // a target among them is a loop
   // Finds the sandbox that credentials name; null where there is none or the token is wrong.
-  std::function<std::shared_ptr<Sandbox>(std::string_view name, std::string_view token)> sandbox_named;
+  std::function<std::shared_ptr<Sandbox>(std::string_view name, std::string_view token)>
+      sandbox_named;
 };
 
 // Something that outlives a single decision: a reload asks whether it may go on.
@@ -48,8 +49,8 @@ class LongLived {
   ~LongLived() = default;
 };
 
-// An io_context whose waiting handlers, and with them the coroutines, can be dropped while what they
-// refer to still stands.
+// An io_context whose waiting handlers, and with them the coroutines, can be dropped while what
+// they refer to still stands.
 class WorkerContext : public asio::io_context {
  public:
   WorkerContext() : asio::io_context(1) {}

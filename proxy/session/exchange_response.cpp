@@ -1,0 +1,186 @@
+#include <utility>
+
+#include "proxy/session/exchange_session.h"
+#include "proxy/session/websocket_relay.h"
+
+// The response's half of an exchange.
+namespace egret {
+namespace {
+
+constexpr unsigned interim_max = 16;  // 1xx responses before the final one
+
+// A request that may be sent again on a fresh connection when an idle one turned out to be closed
+// (RFC 9110 9.2.2).
+bool may_be_repeated(const RequestHead& head, BodyLength length) {
+  const bool idempotent = head.method == "GET" || head.method == "HEAD" || head.method == "OPTIONS";
+  return idempotent && length.kind == BodyLength::Kind::none;
+}
+
+}  // namespace
+
+void ExchangeSession::response_broke(const BodyFault& fault) {
+  if (refusal_) return;  // the other direction broke first
+  if (fault.wire) {
+    refusal_ = refusal_of(Reason::upstream_framing);
+  } else if (fault.stream == StreamError::timed_out) {
+    refusal_ = refusal_of(Reason::upstream_timeout);
+  } else {
+    refusal_ =
+        refusal_of(client_.responded() ? Reason::upstream_framing : Reason::upstream_unreachable);
+  }
+}
+
+// The final head; interim ones are passed on. Reads again on a fresh connection where an idle one
+// turned out to be closed and the request may be repeated.
+Task<std::optional<ResponseHead>> ExchangeSession::read_response_head() {
+  for (unsigned interim = 0; interim <= interim_max; ++interim) {
+    auto head = co_await origin_->read_head();
+    if (!head) {
+      if (refusal_) co_return std::nullopt;  // we closed it ourselves
+      const bool closed_while_idle = from_pool_ && !origin_->answered() && !head.error().wire &&
+                                     head.error().stream != StreamError::timed_out;
+      if (closed_while_idle && may_be_repeated(client_.head(), client_.request_length())) {
+        from_pool_ = false;
+        const auto addresses = co_await locate();
+        if (!addresses) {
+          refusal_ = addresses.error();
+          co_return std::nullopt;
+        }
+        const bool dialled = co_await dial(*addresses);
+        if (!dialled) co_return std::nullopt;
+        co_await send_request_head(BodyLength());
+        co_await origin_->finish_request();
+        continue;
+      }
+      response_broke(head.error());
+      co_return std::nullopt;
+    }
+    if (head->status >= 200 || head->status == 101) co_return std::move(*head);
+    if (head->status == 100) continue;  // we have answered the expectation ourselves
+    std::uint64_t& redactions = audit_.end().redactions;
+    if (!clean_response(*head, needles_for_response(*snapshot_, admission_.addressed->target.host),
+                        redactions))
+      continue;
+    const StreamError sent = co_await client_.send_interim(*head);
+    if (sent != StreamError::none) {
+      refusal_ = refusal_of(Reason::client_gone);
+      co_return std::nullopt;
+    }
+  }
+  refusal_ = refusal_of(Reason::upstream_framing);
+  co_return std::nullopt;
+}
+
+Task<void> ExchangeSession::download() {
+  auto head = co_await read_response_head();
+  if (head) {
+    audit_.first_byte();
+    audit_.answered(head->status);
+    if (head->status == 101) {
+      co_await relay_websocket(*head);
+    } else {
+      co_await relay_body(*head);
+    }
+  }
+  response_done_ = true;
+  if (!upload_done_) {
+    // An answer before the request was whole (D14): this ends both connections behind it.
+    origin_->abort();
+    client_.stop_reading();
+  }
+}
+
+Task<void> ExchangeSession::relay_body(ResponseHead& head) {
+  ResponseRecord& record = audit_.end();
+  const std::shared_ptr<const Needles>& in_head =
+      needles_for_response(*snapshot_, admission_.addressed->target.host);
+  // What says that it is coded is searched too, at equal length: it may say so and not be.
+  const std::shared_ptr<const Needles> needles =
+      is_identity_coded(head.fields) ? in_head : snapshot_->mask;
+  const auto cleaned = clean_response(head, in_head, record.redactions);
+  if (!cleaned) {
+    refusal_ = cleaned.error();
+    co_return;
+  }
+  const bool scanned = !needles->empty();
+  StreamReplacer redactor(scanned ? needles : nullptr);
+  BodyLength length = origin_->response_length();
+  if (length.kind == BodyLength::Kind::length && scanned && !needles->keeps_length())
+    length.kind = BodyLength::Kind::until_close;
+  if (length.kind == BodyLength::Kind::until_close || length.kind == BodyLength::Kind::chunked) {
+    length.kind =
+        client_.takes_chunks() ? BodyLength::Kind::chunked : BodyLength::Kind::until_close;
+  }
+  const std::uint64_t redacted_in_head = record.redactions;
+  bool head_sent = false;
+  std::string out;
+  while (true) {
+    BodyPiece piece;
+    // The head leaves at once unless the body's first bytes are already here to go with it.
+    if (head_sent || origin_->response_length().kind == BodyLength::Kind::none ||
+        origin_->body_at_hand()) {
+      const auto read = co_await origin_->read_body();
+      if (!read) {
+        response_broke(read.error());
+        co_return;
+      }
+      piece = *read;
+    }
+    std::string_view data = piece.data;
+    if (scanned) {
+      out.clear();
+      redactor.push(piece.data, out);
+      if (piece.end) redactor.finish(out);
+      record.redactions = redacted_in_head + redactor.replaced();
+      data = out;
+    }
+    record.bytes_down += piece.data.size();
+    StreamError error = StreamError::none;
+    if (head_sent) {
+      error = co_await client_.send_body(data);
+    } else {
+      error = co_await client_.send_head(head, length, data);
+      head_sent = true;
+    }
+    if (error != StreamError::none) {
+      refusal_ = refusal_of(Reason::client_gone);
+      co_return;
+    }
+    if (piece.end) break;
+  }
+  if (origin_->maybe_truncated()) audit_.failed(name(StreamError::truncated));
+  const StreamError finished = co_await client_.finish(no_trailers);
+  if (finished != StreamError::none) refusal_ = refusal_of(Reason::client_gone);
+}
+
+Task<void> ExchangeSession::relay_websocket(const ResponseHead& head) {
+  if (!admission_.websocket || !check_websocket_response(client_.head(), head)) {
+    refusal_ = refusal_of(Reason::upstream_framing);
+    co_return;
+  }
+  ResponseHead cleaned = head;
+  std::uint64_t& redactions = audit_.end().redactions;
+  if (!clean_response(cleaned, needles_for_response(*snapshot_, admission_.addressed->target.host),
+                      redactions))
+    co_return;
+  cleaned.fields.add("connection", "Upgrade");
+  cleaned.fields.add("upgrade", "websocket");
+  const StreamError sent = co_await client_.send_head(cleaned, BodyLength(), std::string_view());
+  if (sent != StreamError::none) {
+    refusal_ = refusal_of(Reason::client_gone);
+    co_return;
+  }
+  WebSocketRelay relay(client_stream_, client_buffer_, origin_->stream(), origin_->buffer(),
+                       *snapshot_, websocket_deflate_agreed(head));
+  const WebSocketEnd end = co_await relay.run();
+  ResponseRecord& record = audit_.end();
+  record.bytes_up = end.bytes_up;
+  record.bytes_down = end.bytes_down;
+  record.frames_up = end.frames_up;
+  record.frames_down = end.frames_down;
+  record.redactions += end.redactions;
+  if (end.error) audit_.failed(name(*end.error));
+  origin_->abort();
+}
+
+}  // namespace egret
