@@ -37,9 +37,9 @@ constexpr std::array<std::string_view, 8> never_returned = {
     "connection", "proxy-connection",   "keep-alive",   "upgrade",
     "alt-svc",    "proxy-authenticate", "proxy-status", "proxy-authentication-info"};
 
-// Where the response is scanned for secrets it has to come whole and uncoded (F03).
-constexpr std::array<std::string_view, 3> hides_the_response = {"accept-encoding", "range",
-                                                                "if-range"};
+// Where the response is scanned for secrets it has to come whole and uncoded (F03, F19).
+constexpr std::array<std::string_view, 4> hides_the_response = {
+    "accept-encoding", "range", "if-range", "sec-websocket-extensions"};
 
 template <std::size_t N>
 bool among(const std::array<std::string_view, N>& names, std::string_view name) {

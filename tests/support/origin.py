@@ -3,6 +3,7 @@ first byte), one thread a connection, every byte that arrives kept. What it answ
 path: see origin_replies.py."""
 
 import hashlib
+import itertools
 import queue
 import socket
 import ssl
@@ -24,6 +25,7 @@ class Request:
     body_bytes: int = 0
     body_sha256: str = None  # once the whole body has arrived
     trailers: list = field(default_factory=list)
+    number: int = 0  # in the order of arrival
 
     @property
     def method(self):
@@ -121,6 +123,7 @@ class Origin:
         self.address = address
         self._replies = dict(origin_replies.REPLIES)
         self._changed = threading.Condition()
+        self._numbers = itertools.count()
         self._context = authority.server_context(*names, days=days)
         self._context.set_alpn_protocols(["http/1.1"])
         self._context.sni_callback = self._note_sni
@@ -142,8 +145,10 @@ class Origin:
 
     @property
     def requests(self):
+        """In the order of their arrival, over all connections."""
         with self._changed:
-            return [request for connection in self.connections for request in connection.requests]
+            every = [request for connection in self.connections for request in connection.requests]
+            return sorted(every, key=lambda request: request.number)
 
     def wait_for(self, condition, seconds=10, what="the origin's expectation"):
         """Waits until condition(self) holds, re-evaluated whenever something arrives."""
@@ -249,6 +254,7 @@ class Origin:
                 head = read_head(stream)
                 request = Request(head, connection.tls, connection.sni)
                 with self._changed:
+                    request.number = next(self._numbers)
                     connection.requests.append(request)
                     self._changed.notify_all()
                 exchange = Exchange(self, connection, stream, request)
