@@ -220,6 +220,11 @@ std::string Gate::status_json() const {
                   {"records", counters.records},
                   {"refused", counters.refused},
                   {"failing", counters.failing}};
+  out["listeners"] = nlohmann::ordered_json::array();
+  for (const auto& [source, address] : bound_) {
+    out["listeners"].push_back(
+        {{"source", source}, {"address", address.address.text()}, {"port", address.port}});
+  }
   out["sandboxes"] = nlohmann::ordered_json::array();
   std::uint64_t minted_by_all = 0;
   for (const auto& [name, sandbox] : sandboxes_) {

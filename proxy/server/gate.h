@@ -66,6 +66,7 @@ class Gate {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   std::map<std::string, std::shared_ptr<Sandbox>> sandboxes_;  // fixed once started
+  std::vector<std::pair<std::string, SocketAddress>> bound_;   // by the line of the file
   std::vector<std::string> unix_paths_;
   std::mutex reload_mutex_;
   std::atomic<std::uint64_t> generation_{1};

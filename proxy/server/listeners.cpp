@@ -99,6 +99,7 @@ Result<void, Failure> Gate::open_tcp(const ListenTcp& where, std::shared_ptr<Lis
   if (!fd) return fd.error();
   facts->capture = Capture::forward;
   const auto bound = local_address(*fd);
+  bound_.emplace_back(listen.source, *bound);
   shared_.own_listeners.push_back(*bound);
   announce(text_of(*bound), listen);
   listen_everywhere(*fd, facts);

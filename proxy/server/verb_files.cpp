@@ -7,6 +7,7 @@
 #include "certs/trust.h"
 #include "config/starter.h"
 #include "proxy/secrets/placeholder_store.h"
+#include "proxy/server/control.h"
 #include "proxy/server/environment.h"
 #include "proxy/server/sandbox_files.h"
 #include "proxy/server/text_file.h"
@@ -20,16 +21,41 @@ std::string text_of(const ListenTcp& tcp) {
   return (v6 ? "[" + tcp.address + "]" : tcp.address) + ":" + std::to_string(tcp.port);
 }
 
+// The port that a running gate took for a listener with port 0.
+std::optional<ListenTcp> bound_listener(const Config& config, const Listen& listen) {
+  for (const GateAnswer& answer : ask_gates(config.state, "status")) {
+    const auto status = nlohmann::json::parse(answer.json, nullptr, false);
+    if (status.is_discarded()) continue;
+    for (const auto& one : status.value("listeners", nlohmann::json::array())) {
+      if (one.value("source", "") != listen.source) continue;
+      return ListenTcp{one.value("address", ""), one.value("port", std::uint16_t{0})};
+    }
+  }
+  return std::nullopt;
+}
+
 // The proxy URL for this sandbox: a listener of its own, else one where credentials name it.
 Result<std::string, Failure> proxy_url(const Config& config, const std::string& sandbox) {
-  const ListenTcp* shared = nullptr;
+  std::optional<ListenTcp> shared;
+  std::optional<ListenTcp> bound;
   for (const Listen& listen : config.listen) {
     const auto* tcp = std::get_if<ListenTcp>(&listen.where);
     if (tcp == nullptr) continue;
+    if (listen.sandbox && *listen.sandbox != sandbox) continue;
+    if (tcp->port == 0) {
+      bound = bound_listener(config, listen);
+      if (bound) {
+        tcp = &*bound;
+      } else {
+        std::cerr << "egret: " << listen.source
+                  << ": the listener takes a free port and no gate runs yet; start `egret serve`, "
+                     "then ask again\n";
+      }
+    }
     if (listen.sandbox == sandbox) return "http://" + text_of(*tcp);
-    if (!listen.sandbox && shared == nullptr) shared = tcp;
+    if (!listen.sandbox && !shared) shared = *tcp;
   }
-  if (shared == nullptr) {
+  if (!shared) {
     return Failure{"egret: env: no `listen: - address:` in " +
                        (config.file.empty() ? std::string("egret.yaml") : config.file) +
                        " serves the sandbox \"" + sandbox +

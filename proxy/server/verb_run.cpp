@@ -47,6 +47,8 @@ std::vector<std::string> environment_sources(const Config& config, const Sandbox
 std::vector<std::string> hidden_paths(const Config& config, const SandboxSetup& sandbox) {
   std::vector<std::string> out = {config.state, config.audit_file};
   if (!config.file.empty()) out.push_back(std::filesystem::absolute(config.file));
+  // What a later run would find.
+  if (std::filesystem::exists(local_config)) out.push_back(std::filesystem::absolute(local_config));
   for (const SecretConfig& secret : all_secrets(config, sandbox)) {
     if (const auto* from = std::get_if<SecretSourceFile>(&secret.from)) out.push_back(from->path);
   }

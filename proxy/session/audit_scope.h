@@ -33,7 +33,10 @@ class AuditScope {
   Task<bool> allow(const Admission& admission, std::string_view address);
 
   // This was no exchange after all (a CONNECT whose requests are recorded one by one).
-  void dismiss() { state_ = State::denied; }
+  void dismiss() {
+    state_ = State::denied;
+    sandbox_.counts().requests.fetch_sub(1, std::memory_order_relaxed);
+  }
 
   // What the end will say; filled in while the exchange goes on.
   void connected(std::string_view address);

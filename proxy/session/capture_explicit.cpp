@@ -131,6 +131,7 @@ Task<void> Connection::run_connect(ClientExchange& client) {
   if (refusal) {
     auto path = RequestPath::parse("/");
     if (target) admission.addressed = Addressed{*target, std::move(*path)};
+    ++requests_;
     const bool recorded = co_await audit.deny(admission, *refusal);
     if (!recorded) refusal = refusal_of(Reason::audit_unavailable);
     const Reply reply =

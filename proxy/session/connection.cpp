@@ -68,6 +68,11 @@ Task<void> Connection::run() {
   } else {
     co_await run_explicit();
   }
+  // Every connection leaves a record, also one that asked for nothing (I06).
+  if (!recorded_ && requests_ == 0) {
+    const Target* target = settled_ ? &*settled_ : nullptr;
+    co_await refuse_connection(Reason::client_gone, target);
+  }
   co_await linger();
 }
 
@@ -177,6 +182,7 @@ Task<void> Connection::run_tls(const std::optional<Host>& host, std::uint16_t po
     co_await refuse_tls(refused->reason, &target);
     co_return;
   }
+  settled_ = target;
   const bool accepted = co_await accept_tls(target, refused.has_value());
   if (!accepted) co_return;
   Ingress ingress;
@@ -271,8 +277,10 @@ Task<void> Connection::refuse_connection(Reason reason, const Target* target, st
   record.id = facts_.id;
   if (sandbox_) {
     record.sandbox = sandbox_->name();
-    sandbox_->counts().denials.fetch_add(1, std::memory_order_relaxed);
+    if (reason != Reason::client_gone)
+      sandbox_->counts().denials.fetch_add(1, std::memory_order_relaxed);
   }
+  recorded_ = true;
   record.capture = facts_.capture;
   record.decision = AuditDecision::deny;
   record.reason = reason;

@@ -79,9 +79,11 @@ class Connection {
   ConnectionFacts facts_;
   Stream stream_;
   ReadBuffer buffer_;
-  std::string original_address_;  // transparent: as the client dialled it
-  unsigned requests_ = 0;
-  bool unidentified_ = false;  // counted among the listener's
+  std::string original_address_;   // transparent: as the client dialled it
+  std::optional<Target> settled_;  // of a TLS connection that we terminate
+  unsigned requests_ = 0;          // that have a record of their own
+  bool recorded_ = false;          // as a connection
+  bool unidentified_ = false;      // counted among the listener's
 };
 
 }  // namespace egret
