@@ -169,7 +169,9 @@ def test_the_command_sees_only_the_placeholder(make_home, demo, origin, canary):
 
 
 def test_env_and_run_name_the_same_placeholder(make_home, demo, canary):
-    home = make_home(demo(secrets=["DEMO_TOKEN"]), {"DEMO_REAL": canary.value}, [canary])
+    config = demo(secrets=["DEMO_TOKEN"])
+    config["listen"][0]["address"] = "127.0.0.1:3128"  # named, never opened
+    home = make_home(config, {"DEMO_REAL": canary.value}, [canary])
     inside = home.run("sh", "-c", 'printf %s "$DEMO_TOKEN"').stdout
     assert inside == home.client_environment()["DEMO_TOKEN"]
 

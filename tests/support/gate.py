@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import threading
-from urllib.parse import urlsplit
 
 from support.home import Home
 from support.http1 import Closed
@@ -109,22 +108,14 @@ class Gate:
         return f"{scheme}://{credentials}{host}:{port}"
 
     def client_environment(self, sandbox="web"):
-        """As `egret env` gave it when the gate had started, but with the port that it really got."""
-        environment = dict(self._environment(sandbox))
-        credentials = urlsplit(environment["HTTP_PROXY"]).netloc.rpartition("@")
-        where = "%s:%s" % self.address(sandbox)
-        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-            url = f"http://{credentials[0]}{credentials[1]}{where}"
-            environment[name] = environment[name.lower()] = url
-        return environment
-
-    def ca_file(self, sandbox="web"):
-        return self._environment(sandbox)["SSL_CERT_FILE"]
-
-    def _environment(self, sandbox):
+        """As `egret env` gives it first (later the file may be broken on purpose); it names the
+        port that this gate really got."""
         if sandbox not in self._environments:
             self._environments[sandbox] = self.home.client_environment(sandbox)
-        return self._environments[sandbox]
+        return dict(self._environments[sandbox])
+
+    def ca_file(self, sandbox="web"):
+        return self.client_environment(sandbox)["SSL_CERT_FILE"]
 
     # --- what it says about itself
 
