@@ -363,7 +363,6 @@ def test_wrong_usage_is_status_2_with_a_message(make_home, arguments):
     assert done.stderr.strip()
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="needs root to take user namespaces away")
 def test_where_namespaces_are_forbidden_it_ends_with_77_and_names_the_setting(home):
     """Inside a user namespace whose own limit is zero, no further one can be made."""
     command = shlex.join(home.command("run", "--sandbox", "web", "--", "true"))
