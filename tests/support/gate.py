@@ -6,13 +6,12 @@ import signal
 import subprocess
 import threading
 
-from support.home import Home
+from support.home import SANITIZER_REPORT, Home
 from support.http1 import Closed
 from support.waiting import wait_until
 
 LISTENING = re.compile(r"egret: listening on (\S+)(?: \((?:sandbox )?(.*?)\))?$")
 SHARED = "credentials name the sandbox"  # instead of a name, in that line
-SANITIZER = re.compile(r"(Address|Thread|Leak|UndefinedBehavior)Sanitizer|runtime error:")
 READY_SECONDS = 30
 STOP_SECONDS = 20
 
@@ -70,7 +69,7 @@ class Gate:
         print(f"--- egret serve, stderr\n{text}--- its last records")
         print("\n".join(self.audit.lines()[-15:]))
         assert status == 0, f"egret serve ended with {status}\n{text}"
-        assert not SANITIZER.search(text), text
+        assert not SANITIZER_REPORT.search(text), text
         self.home.assert_no_canary(stderr=text)
         self.home.sweep()
 

@@ -3,6 +3,7 @@ egret binary run in it. Nothing of the real home is read or written."""
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from support.audit_file import AuditFile
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_BINARY = ROOT / "build/dev/bin/egret"
 SANITIZERS = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS")
+SANITIZER_REPORT = re.compile(
+    r"(Address|Thread|Leak|UndefinedBehavior)Sanitizer|:\d+:\d+: runtime error:"
+)
 
 
 def binary():
@@ -98,6 +102,7 @@ class Home:
         self.assert_no_canary(
             **{f"stdout of {verb}": done.stdout, f"stderr of {verb}": done.stderr}
         )
+        assert not SANITIZER_REPORT.search(done.stderr), done.stderr
         if check is not None:
             assert done.returncode == check, (
                 f"egret {verb} {arguments} ended with {done.returncode}, not {check}\n"
