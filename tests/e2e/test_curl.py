@@ -275,7 +275,7 @@ def test_such_a_body_without_the_end_of_tls_is_recorded_as_truncated(gate):
 
 
 def test_an_old_client_can_tell_a_body_that_was_cut_off(gate):
-    """HTTP/1.0 knows no chunks: only a reset tells that the end of the connection is not the end."""
+    """HTTP/1.0 knows no chunks: only a reset tells that a connection ended too early."""
     with raw_client.dial(gate.address()) as stream:
         stream.send(f"GET http://{API}/cut-chunks HTTP/1.0\r\nHost: {API}\r\n\r\n".encode())
         with pytest.raises(ConnectionResetError):

@@ -109,7 +109,8 @@ def test_where_a_secret_is_redacted_no_message_waits_for_the_next(start_gate, de
     config["secrets"]["DEMO_TOKEN"]["hosts"] = [HOST]
     gate = start_gate(config, {"DEMO_REAL": canary.value}, [canary])
     encoded = base64.b64encode(canary.value.encode()).decode()
-    messages = ["pong", canary.value[:1], canary.value[:12], encoded[:1], encoded[:13], "egret", "e"]
+    starts = [text[:count] for text in (canary.value, encoded) for count in (1, 12, 13)]
+    messages = ["pong", *starts, "egret", "e"]
 
     async def conversation(socket):
         for message in messages:
