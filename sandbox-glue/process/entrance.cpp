@@ -43,6 +43,7 @@ void reset_signals() {
 
 Result<NamespaceSockets, SetupFault> make_namespace(const Entrance& entrance) {
   if (auto mapped = map_ids(entrance.uid, entrance.gid); !mapped) return mapped.error();
+  if (auto mounted = mount_own_proc(); !mounted) return mounted.error();
   auto sockets = guard_namespace(entrance.nft_path);
   if (sockets) return sockets;
   SetupFault fault = sockets.error();

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <string>
 #include <string_view>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -82,11 +83,11 @@ std::string user_namespace_remedy(int error) {
 // The call itself and not fork(): the namespaces come with it, and handlers registered for fork()
 // do not run (ThreadSanitizer's would start a thread in a child that is only on its way to exec).
 Result<pid_t, SetupFault> fork_into_namespaces() {
-  constexpr long flags = CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWPID | SIGCHLD;
+  constexpr long flags = CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWNS | SIGCHLD;
   const long child = ::syscall(SYS_clone, flags, nullptr, nullptr, nullptr, nullptr);
   if (child >= 0) return static_cast<pid_t>(child);
   const int error = errno;
-  return system_fault("cannot create a user, a network and a process namespace", error,
+  return system_fault("cannot create a user, a network, a process and a mount namespace", error,
                       user_namespace_remedy(error));
 }
 
@@ -97,6 +98,16 @@ Result<void, SetupFault> map_ids(uid_t uid, gid_t gid) {
   if (auto r = write_setting("/proc/self/setgroups", "deny"); !r) return r;
   if (auto r = write_setting("/proc/self/uid_map", uid_map); !r) return r;
   return write_setting("/proc/self/gid_map", gid_map);
+}
+
+Result<void, SetupFault> mount_own_proc() {
+  constexpr unsigned long quiet = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  const bool mounted = ::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0 &&
+                       ::mount("proc", "/proc", "proc", quiet, nullptr) == 0;
+  if (mounted) return {};
+  return system_fault(
+      "cannot mount /proc for the sandbox's process namespace", errno,
+      "in a container: one whose /proc is not masked (e.g. podman run --security-opt unmask=ALL)");
 }
 
 }  // namespace egret

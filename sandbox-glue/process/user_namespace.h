@@ -21,4 +21,8 @@ Result<void, SetupFault> map_ids(uid_t uid, gid_t gid);
 // out. `error` is the errno of the failed step, 0 if it is not known.
 std::string user_namespace_remedy(int error);
 
+// For a process in its own process namespace: a /proc that shows it. bubblewrap looks up its own
+// child there, and would meet a stranger, or nobody, in the one outside.
+Result<void, SetupFault> mount_own_proc();
+
 }  // namespace egret

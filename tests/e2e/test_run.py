@@ -13,6 +13,7 @@ import time
 import pytest
 
 from support.denial import assert_denial_body
+from support.networks import needs_root
 from support.waiting import wait_until
 
 CA_VARIABLES = (
@@ -373,3 +374,16 @@ def test_where_namespaces_are_forbidden_it_ends_with_77_and_names_the_setting(ho
     )  # fmt: skip
     assert done.returncode == 77, done.stderr
     assert "user_namespaces" in done.stderr or "userns" in done.stderr
+
+
+@needs_root
+def test_it_runs_where_the_process_namespace_has_few_processes(home):
+    """As in a container: bubblewrap looks for its child by a number that means nothing outside."""
+    command = shlex.join(home.command("run", "--sandbox", "web", "--", "echo", "inside"))
+    script = f"for i in $(seq 60); do /bin/true; done; {command}"
+    done = subprocess.run(
+        ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", script],
+        capture_output=True, text=True, timeout=30, cwd=home.work, env=home.environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "inside\n"
