@@ -66,6 +66,7 @@ class Assembled {
     if (!thread_.joinable()) return;
     worker_->context().stop();
     thread_.join();
+    worker_->settle();
     worker_.reset();
     shared_.audit.reset();
   }
