@@ -243,11 +243,35 @@ bool is_carrier(const GrantTable& grants, const Addressed& addressed, std::strin
          });
 }
 
+// `a=<ph>; b=<ph>`: beside a placeholder no other cookie may stand.
+bool is_only_placeholder_cookies(std::string_view value) {
+  while (!value.empty()) {
+    const std::size_t end = value.find(';');
+    const std::string_view pair = value.substr(0, end);
+    const std::size_t equals = pair.find('=');
+    const std::string_view content =
+        equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
+    const auto span = find_placeholder(content);
+    if (!span || span->begin != 0 || span->end != content.size()) return false;
+    if (end == std::string_view::npos) return true;
+    value.remove_prefix(end + 1);
+  }
+  return true;
+}
+
 std::optional<SecretRefusal> check_foreign(const GrantTable& grants, const Addressed& addressed,
                                            const RequestHead& head) {
   if (!grants.refuses_foreign(addressed.target.host)) return std::nullopt;
+  bool cookies_planned = false;
+  for (std::size_t i = 0; i < head.fields.size(); ++i) {
+    cookies_planned = cookies_planned || (head.fields[i].name == "cookie" &&
+                                          find_placeholder(head.fields[i].value).has_value());
+  }
   for (std::size_t i = 0; i < head.fields.size(); ++i) {
     const auto field = head.fields[i];
+    if (field.name == "cookie" && cookies_planned && !is_only_placeholder_cookies(field.value)) {
+      return foreign();
+    }
     if (field.name == "cookie" || field.name == "proxy-authorization" ||
         !is_carrier(grants, addressed, field.name))
       continue;
@@ -330,6 +354,10 @@ Result<SecretPlan, SecretRefusal> plan_secrets(const GrantTable& grants, const A
 
 void inject_secrets(const GrantTable& grants, const SecretPlan& plan, RequestHead& head) {
   if (plan.uses.empty()) return;
+  std::size_t room = head.fields.bytes() * 2;
+  for (const PlannedUse& use : plan.uses)
+    room += use.count * use.grant->secret->reveal().size() * 2;
+  head.fields.reserve_more(room);
   for (std::size_t i = 0; i < head.fields.size(); ++i) {
     const auto field = head.fields[i];
     const std::string in = "header:" + std::string(field.name);

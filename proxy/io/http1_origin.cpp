@@ -24,6 +24,7 @@ Task<StreamError> Http1OriginConnection::send_head(const RequestHead& head, Body
                                                    std::string_view first) {
   request_ = length;
   std::string out;
+  out.reserve(head.method.size() + head.target.size() + head.fields.bytes() + first.size() + 256);
   append_request_head(out, head, length);
   stream().limit(timeouts_.body);
   if (!first.empty() && length.kind == BodyLength::Kind::chunked) {

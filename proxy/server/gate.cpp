@@ -1,5 +1,6 @@
 #include "proxy/server/gate.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <future>
 #include <iostream>
@@ -49,6 +50,34 @@ SandboxLimits sandbox_limits() {
         limits.connections_max, std::max<std::size_t>(32, descriptors.rlim_cur / 8));
   }
   return limits;
+}
+
+std::string text_of(const Listen& listen) {
+  const std::string sandbox = listen.sandbox.value_or("");
+  if (const auto* unix_socket = std::get_if<ListenUnix>(&listen.where)) {
+    return unix_socket->path + sandbox;
+  }
+  const auto* tcp = std::get_if<ListenTcp>(&listen.where);
+  const auto* redirect = std::get_if<ListenRedirect>(&listen.where);
+  return tcp != nullptr ? tcp->address + std::to_string(tcp->port) + sandbox
+                        : "redirect" + redirect->address + std::to_string(redirect->port) + sandbox;
+}
+
+// Keys that a reload does not touch, as far as they differ.
+std::string restart_needed_for(const Config& now, const Config& wanted) {
+  std::string keys;
+  const auto add = [&](bool differs, std::string_view key) {
+    if (differs) keys += (keys.empty() ? "" : ", ") + std::string(key);
+  };
+  const auto same = [](const Listen& a, const Listen& b) { return text_of(a) == text_of(b); };
+  add(!std::equal(now.listen.begin(), now.listen.end(), wanted.listen.begin(), wanted.listen.end(),
+                  same),
+      "listen");
+  add(now.workers != wanted.workers, "workers");
+  add(now.state != wanted.state, "state");
+  add(now.audit_file != wanted.audit_file, "audit");
+  add(now.origins.ca_files != wanted.origins.ca_files, "origins.ca_files");
+  return keys;
 }
 
 }  // namespace
@@ -205,6 +234,9 @@ Result<void, Failure> Gate::reload() {
     asio::post(worker->context(), [&worker] { worker->policy_changed(); });
   record("reload", {}, "generation " + std::to_string(generation));
   if (mode_ == "serve") std::cerr << "egret: reloaded" << std::endl;
+  if (const std::string keys = restart_needed_for(config_, setup->config); !keys.empty()) {
+    std::cerr << "egret: these keys take effect at the next start only: " << keys << std::endl;
+  }
   return {};
 }
 

@@ -163,6 +163,7 @@ Task<Result<std::vector<CheckedAddress>, Refusal>> ExchangeSession::locate() {
 
 // A fresh connection, proved to be the target's; else refusal_ says why not.
 Task<bool> ExchangeSession::dial(const std::vector<CheckedAddress>& addresses) {
+  if (refusal_) co_return false;  // a reload has closed it meanwhile
   const OriginTls* tls = worker_.shared().origin_tls.get().get();
   std::string key = pool_key();
   auto connected =

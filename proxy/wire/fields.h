@@ -35,6 +35,9 @@ class FieldList {
   void set_value(std::size_t index, std::string_view value);
   // Sum of name + value + 4 octets a field.
   std::size_t bytes() const;
+  // Room for this many more octets: what is added within it moves nothing, so that no copy of a
+  // secret is left in freed memory.
+  void reserve_more(std::size_t bytes) { storage_.reserve(storage_.size() + bytes); }
   // Overwrites the storage: it may have held a secret.
   void wipe();
 
