@@ -143,8 +143,9 @@ Task<bool> ExchangeSession::connect() {
       co_await fail(refusal);
       co_return false;
     }
+  } else {
+    audit_.connected(origin_->address());
   }
-  audit_.connected(origin_->address());
   if (refusal_) {  // a reload has closed it meanwhile
     const Refusal refusal = *refusal_;
     co_await fail(refusal);
