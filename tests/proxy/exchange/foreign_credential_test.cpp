@@ -32,11 +32,11 @@ TEST_CASE("another credential is refused at a host with a grant") {
       {"x-goog-api-key", attacker},
       {"x-amz-security-token", attacker},
   };
-  for (const auto& [name, value] : rows) {
-    CAPTURE(name);
-    CAPTURE(value);
-    CHECK(outcome(ask(*snapshot, "hub.test", "/", {{name, value}})) == "foreign_credential");
-    CHECK(outcome(ask(*snapshot, "plain.test", "/", {{name, value}})) != "foreign_credential");
+  for (const auto& row : rows) {
+    CAPTURE(row.first);
+    CAPTURE(row.second);
+    CHECK(outcome(ask(*snapshot, "hub.test", "/", {row})) == "foreign_credential");
+    CHECK(outcome(ask(*snapshot, "plain.test", "/", {row})) != "foreign_credential");
   }
 }
 
