@@ -1,6 +1,7 @@
 // One request and its response as the session sees them, whatever HTTP version is on the wire. A
 // codec with its connection implements both sides; HTTP/2 is one more implementation beside HTTP/1.
-// Nothing here buffers a body: every piece is handed on before the next is read.
+// Nothing here buffers a body: every piece is handed on before the next is read. Behind a 101 the
+// bodies are the bytes of the protocol that was agreed on, until either side ends.
 #pragma once
 
 #include <cstdint>

@@ -26,9 +26,7 @@ class Http1ClientExchange final : public ClientExchange {
   void stop_reading() override { stream().interrupt(); }
   void resume() override { stream().resume(); }
 
-  Task<Result<BodyPiece, BodyFault>> read_body() override {
-    return body_.read(connection_.timeouts_.body);
-  }
+  Task<Result<BodyPiece, BodyFault>> read_body() override { return body_.read(patience()); }
 
   Task<StreamError> send_continue() override {
     stream().limit(connection_.timeouts_.body);
@@ -50,9 +48,13 @@ class Http1ClientExchange final : public ClientExchange {
     const bool unread = !body_.finished();
     close_ = close_ || unread || head_.version == Version::http10 ||
              !keeps_alive(head_.version, head_.fields) ||
-             length.kind == BodyLength::Kind::until_close;
+             length.kind == BodyLength::Kind::until_close || head.status == 101;
     std::string out;
     append_response_head(out, head, length, close_ && head.status != 101);
+    if (head.status == 101) {
+      upgraded_ = true;
+      body_.begin({BodyLength::Kind::until_close, 0}, connection_.limits_);
+    }
     stream().limit(connection_.timeouts_.body);
     if (first.empty()) co_return co_await stream().write(out);
     if (length.kind != BodyLength::Kind::chunked) co_return co_await stream().write(out, first);
@@ -62,7 +64,7 @@ class Http1ClientExchange final : public ClientExchange {
 
   Task<StreamError> send_body(std::string_view data) override {
     if (data.empty()) co_return StreamError::none;
-    stream().limit(connection_.timeouts_.body);
+    stream().limit(patience());
     if (response_.kind != BodyLength::Kind::chunked) co_return co_await stream().write(data);
     std::string out;
     append_chunk(out, data);
@@ -78,12 +80,16 @@ class Http1ClientExchange final : public ClientExchange {
         co_return error;
     }
     body_.release();
+    if (upgraded_) co_await stream().finish_writing();
     connection_.reusable_ = !close_ && body_.finished();
     co_return StreamError::none;
   }
 
  private:
   Stream& stream() { return connection_.stream_; }
+  std::chrono::milliseconds patience() const {
+    return upgraded_ ? connection_.timeouts_.upgraded : connection_.timeouts_.body;
+  }
 
   static void append_chunk(std::string& out, std::string_view data) {
     out.reserve(out.size() + data.size() + 16);
@@ -99,6 +105,7 @@ class Http1ClientExchange final : public ClientExchange {
   BodyLength response_;
   bool responded_ = false;
   bool close_ = false;
+  bool upgraded_ = false;
 };
 
 Task<Http1ClientConnection::Next> Http1ClientConnection::next() {

@@ -13,9 +13,10 @@
 namespace egret {
 
 struct ClientTimeouts {
-  std::chrono::milliseconds idle{60000};  // between requests
-  std::chrono::milliseconds head{10000};  // from a head's first byte to its last
-  std::chrono::milliseconds body{60000};  // for the next piece of a body, and for a write
+  std::chrono::milliseconds idle{60000};        // between requests
+  std::chrono::milliseconds head{10000};        // from a head's first byte to its last
+  std::chrono::milliseconds body{60000};        // for the next piece of a body, and for a write
+  std::chrono::milliseconds upgraded{3600000};  // for either, behind a 101
 };
 
 class Http1ClientConnection {
@@ -31,9 +32,6 @@ class Http1ClientConnection {
 
   // The exchange is over: whether another request may follow on this connection.
   bool reusable() const { return reusable_; }
-  // After a 101: the bytes from here on are not HTTP.
-  ReadBuffer& buffer() { return buffer_; }
-  Stream& stream() { return stream_; }
 
  private:
   friend class Http1ClientExchange;

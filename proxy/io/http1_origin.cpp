@@ -17,7 +17,7 @@ void Http1OriginConnection::begin(std::string request_method) {
   method_ = std::move(request_method);
   request_ = length_ = {};
   body_.begin({}, limits_);
-  sent_ = keep_ = answered_ = head_read_ = false;
+  sent_ = keep_ = answered_ = head_read_ = upgraded_ = false;
 }
 
 Task<StreamError> Http1OriginConnection::send_head(const RequestHead& head, BodyLength length,
@@ -40,7 +40,7 @@ Task<StreamError> Http1OriginConnection::send_head(const RequestHead& head, Body
 
 Task<StreamError> Http1OriginConnection::send_body(std::string_view data) {
   if (data.empty()) co_return StreamError::none;
-  stream().limit(timeouts_.head);
+  stream().limit(upgraded_ ? timeouts_.upgraded : timeouts_.head);
   if (request_.kind != BodyLength::Kind::chunked) co_return co_await stream().write(data);
   std::string out;
   append_chunk_start(out, data.size());
@@ -51,6 +51,10 @@ Task<StreamError> Http1OriginConnection::send_body(std::string_view data) {
 
 Task<StreamError> Http1OriginConnection::finish_request() {
   StreamError error = StreamError::none;
+  if (upgraded_) {
+    co_await stream().finish_writing();
+    co_return error;
+  }
   stream().limit(timeouts_.head);
   if (request_.kind == BodyLength::Kind::chunked) {
     std::string out;
@@ -83,7 +87,8 @@ Task<Result<ResponseHead, BodyFault>> Http1OriginConnection::read_head() {
   if (!length) co_return BodyFault{StreamError::none, length.error()};
   buffer_.consume(*end);
   if (head.status >= 200 || head.status == 101) {
-    length_ = *length;
+    upgraded_ = head.status == 101;
+    length_ = upgraded_ ? BodyLength{BodyLength::Kind::until_close, 0} : *length;
     body_.begin(length_, limits_);
     keep_ = keep && length_.kind != BodyLength::Kind::until_close;
     head_read_ = true;
@@ -92,7 +97,7 @@ Task<Result<ResponseHead, BodyFault>> Http1OriginConnection::read_head() {
 }
 
 Task<Result<BodyPiece, BodyFault>> Http1OriginConnection::read_body() {
-  return body_.read(timeouts_.body);
+  return body_.read(upgraded_ ? timeouts_.upgraded : timeouts_.body);
 }
 
 bool Http1OriginConnection::reusable() const {

@@ -17,7 +17,8 @@ namespace egret {
 struct OriginTimeouts {
   std::chrono::milliseconds head{
       300000};  // from the request to the response's head: models think long
-  std::chrono::milliseconds body{600000};  // for the next piece of a body, and for a write
+  std::chrono::milliseconds body{600000};       // for the next piece of a body, and for a write
+  std::chrono::milliseconds upgraded{3600000};  // for either, behind a 101
   std::chrono::milliseconds pooled{30000};
 };
 
@@ -56,10 +57,10 @@ class Http1OriginConnection final : public OriginExchange {
   }
 
   const std::string& address() const { return origin_.address; }
-  Stream& stream() { return *origin_.stream; }
-  ReadBuffer& buffer() { return buffer_; }
 
  private:
+  Stream& stream() { return *origin_.stream; }
+
   OriginStream origin_;
   ReadBuffer buffer_;
   Http1BodyReader body_;
@@ -72,6 +73,7 @@ class Http1OriginConnection final : public OriginExchange {
   bool keep_ = false;
   bool answered_ = false;
   bool head_read_ = false;
+  bool upgraded_ = false;
 };
 
 }  // namespace egret

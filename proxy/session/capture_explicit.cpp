@@ -95,7 +95,7 @@ Task<void> Connection::run_proxy_http() {
       co_return;
     }
     ++requests_;
-    ExchangeSession exchange(worker_, sandbox(), facts_, ingress, *client, stream_, buffer_);
+    ExchangeSession exchange(worker_, sandbox(), facts_, ingress, *client);
     co_await exchange.run();
   }
 }

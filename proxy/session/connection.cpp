@@ -233,7 +233,7 @@ Task<void> Connection::serve_http(const Ingress& ingress) {
     const auto client = co_await next_request(http);
     if (!client) co_return;
     ++requests_;
-    ExchangeSession exchange(worker_, sandbox(), facts_, ingress, *client, stream_, buffer_);
+    ExchangeSession exchange(worker_, sandbox(), facts_, ingress, *client);
     co_await exchange.run();
   }
 }

@@ -170,8 +170,7 @@ Task<void> ExchangeSession::relay_websocket(const ResponseHead& head) {
     refusal_ = refusal_of(Reason::client_gone);
     co_return;
   }
-  WebSocketRelay relay(client_stream_, client_buffer_, origin_->stream(), origin_->buffer(),
-                       *snapshot_, websocket_deflate_agreed(head));
+  WebSocketRelay relay(client_, *origin_, *snapshot_, websocket_deflate_agreed(head));
   const WebSocketEnd end = co_await relay.run();
   ResponseRecord& record = audit_.end();
   record.bytes_up = end.bytes_up;

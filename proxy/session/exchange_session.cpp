@@ -31,14 +31,11 @@ bool leads_back(const std::vector<SocketAddress>& own_listeners,
 
 ExchangeSession::ExchangeSession(Worker& worker, Sandbox& sandbox,
                                  const ConnectionFacts& connection, const Ingress& ingress,
-                                 ClientExchange& client, Stream& client_stream,
-                                 ReadBuffer& client_buffer)
+                                 ClientExchange& client)
     : worker_(worker),
       sandbox_(sandbox),
       ingress_(ingress),
       client_(client),
-      client_stream_(client_stream),
-      client_buffer_(client_buffer),
       snapshot_(sandbox.snapshot()),
       audit_(worker, sandbox, connection, client.head()) {
   worker_.add(*this);

@@ -18,8 +18,7 @@ class ExchangeSession final : public LongLived {
  public:
   // Borrowed for its life: everything; the owner is the connection's coroutine.
   ExchangeSession(Worker& worker, Sandbox& sandbox, const ConnectionFacts& connection,
-                  const Ingress& ingress, ClientExchange& client, Stream& client_stream,
-                  ReadBuffer& client_buffer);
+                  const Ingress& ingress, ClientExchange& client);
   ~ExchangeSession();
 
   Task<void> run();
@@ -52,8 +51,6 @@ class ExchangeSession final : public LongLived {
   Sandbox& sandbox_;
   const Ingress& ingress_;
   ClientExchange& client_;
-  Stream& client_stream_;
-  ReadBuffer& client_buffer_;
   SnapshotPtr snapshot_;
   AuditScope audit_;
   Admission admission_;

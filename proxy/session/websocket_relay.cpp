@@ -7,63 +7,74 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 namespace egret {
-namespace {
-
-constexpr std::chrono::minutes idle_max{60};
-
-}  // namespace
 
 Task<WebSocketEnd> WebSocketRelay::run() {
   using namespace asio::experimental::awaitable_operators;
-  WebSocketFrames up(WebSocketSide::client, deflate_);
-  WebSocketFrames down(WebSocketSide::server, deflate_);
-  co_await (pump(client_, client_buffer_, origin_, up, end_.bytes_up) &&
-            pump(origin_, origin_buffer_, client_, down, end_.bytes_down));
-  end_.frames_up = up.frames();
-  end_.frames_down = down.frames();
+  co_await (pump_up() && pump_down());
   co_return end_;
 }
 
-Task<void> WebSocketRelay::pump(Stream& from, ReadBuffer& buffer, Stream& to,
-                                WebSocketFrames& frames, std::uint64_t& bytes) {
-  // Equal length, so that no frame's length changes. What clients send is masked: nothing to see
-  // there.
-  const std::shared_ptr<const Needles> needles = &from == &origin_ ? snapshot_.mask : nullptr;
-  std::optional<StreamReplacer> redactor(std::in_place, needles);
-  std::string out;
+void WebSocketRelay::stop() {
+  client_.stop_reading();
+  origin_.abort();
+}
+
+// What clients send is masked: nothing to see there.
+Task<void> WebSocketRelay::pump_up() {
+  WebSocketFrames frames(WebSocketSide::client, deflate_);
   while (true) {
-    if (buffer.empty()) {
-      from.limit(idle_max);
-      const StreamError error = co_await buffer.fill(from);
-      if (error == StreamError::end) {
-        end_.redactions += redactor->replaced();
-        co_await to.finish_writing();
-        if (!frames.close_seen()) to.interrupt();  // one side has gone without a close frame
-        co_return;
-      }
-      if (error != StreamError::none) break;
-    }
-    if (!frames.feed(buffer.view())) {
-      end_.error = &from == &client_ ? Reason::framing_invalid : Reason::upstream_framing;
+    const auto piece = co_await client_.read_body();
+    if (!piece) break;
+    if (!frames.feed(piece->data)) {
+      end_.error = Reason::framing_invalid;
       break;
     }
-    to.limit(idle_max);
-    bytes += buffer.view().size();
+    end_.bytes_up += piece->data.size();
+    end_.frames_up = frames.frames();
+    const StreamError sent = co_await origin_.send_body(piece->data);
+    if (sent != StreamError::none) break;
+    if (piece->end) {
+      co_await origin_.finish_request();
+      if (frames.close_seen()) co_return;
+      break;  // it has gone without a close frame
+    }
+  }
+  stop();
+}
+
+// Secrets are masked at equal length, so that no frame's length changes.
+Task<void> WebSocketRelay::pump_down() {
+  WebSocketFrames frames(WebSocketSide::server, deflate_);
+  std::optional<StreamReplacer> redactor(std::in_place, snapshot_.mask);
+  std::string out;
+  while (true) {
+    const auto piece = co_await origin_.read_body();
+    if (!piece) break;
+    if (!frames.feed(piece->data)) {
+      end_.error = Reason::upstream_framing;
+      break;
+    }
+    end_.bytes_down += piece->data.size();
+    end_.frames_down = frames.frames();
     out.clear();
-    redactor->push(buffer.view(), out);
+    redactor->push(piece->data, out);
     if (frames.between_frames()) {
       // A whole frame never waits for the next one.
       redactor->finish(out);
       end_.redactions += redactor->replaced();
-      redactor.emplace(needles);
+      redactor.emplace(snapshot_.mask);
     }
-    const StreamError written = co_await to.write(out);
-    if (written != StreamError::none) break;
-    buffer.consume(buffer.view().size());
+    const StreamError sent = co_await client_.send_body(out);
+    if (sent != StreamError::none) break;
+    if (piece->end) {
+      const FieldList no_trailers;
+      co_await client_.finish(no_trailers);
+      if (frames.close_seen()) co_return;
+      break;
+    }
   }
   end_.redactions += redactor->replaced();
-  from.interrupt();
-  to.interrupt();
+  stop();
 }
 
 }  // namespace egret

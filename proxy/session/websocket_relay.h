@@ -6,8 +6,7 @@
 #include <optional>
 
 #include "proxy/exchange/exchange.h"
-#include "proxy/io/read_buffer.h"
-#include "proxy/io/stream.h"
+#include "proxy/io/http.h"
 #include "proxy/wire/websocket.h"
 
 namespace egret {
@@ -21,24 +20,19 @@ struct WebSocketEnd {
 
 class WebSocketRelay {
  public:
-  WebSocketRelay(Stream& client, ReadBuffer& client_buffer, Stream& origin,
-                 ReadBuffer& origin_buffer, const SandboxSnapshot& snapshot, bool deflate_agreed)
-      : client_(client),
-        client_buffer_(client_buffer),
-        origin_(origin),
-        origin_buffer_(origin_buffer),
-        snapshot_(snapshot),
-        deflate_(deflate_agreed) {}
+  // Both exchanges are behind the head that agreed on it.
+  WebSocketRelay(ClientExchange& client, OriginExchange& origin, const SandboxSnapshot& snapshot,
+                 bool deflate_agreed)
+      : client_(client), origin_(origin), snapshot_(snapshot), deflate_(deflate_agreed) {}
 
   Task<WebSocketEnd> run();
 
  private:
-  Task<void> pump(Stream& from, ReadBuffer& buffer, Stream& to, WebSocketFrames& frames,
-                  std::uint64_t& bytes);
-  Stream& client_;
-  ReadBuffer& client_buffer_;
-  Stream& origin_;
-  ReadBuffer& origin_buffer_;
+  Task<void> pump_up();
+  Task<void> pump_down();
+  void stop();
+  ClientExchange& client_;
+  OriginExchange& origin_;
   const SandboxSnapshot& snapshot_;
   bool deflate_;
   WebSocketEnd end_;
