@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "proxy/wire/http1_syntax.h"
 #include "proxy/wire/websocket.h"
 
 namespace egret {
@@ -175,6 +176,8 @@ RequestHead head_for_origin(const Admission& admission, const RequestHead& head)
     out.fields.add(field.name, field.value);
   }
   if (admission.secrets.scans_response) out.fields.add("accept-encoding", "identity");
+  if (!admission.websocket && syntax::lists_token(head.fields, "te", "trailers"))
+    out.fields.add("te", "trailers");
   if (admission.websocket) {
     out.fields.add("connection", "Upgrade");
     out.fields.add("upgrade", "websocket");
@@ -205,6 +208,34 @@ Result<void, Refusal> clean_response(ResponseHead& head,
   }
   head.reason = replace_all(needles, head.reason, redactions);
   return {};
+}
+
+FieldList clean_trailers(const FieldList& trailers, const std::shared_ptr<const Needles>& needles,
+                         std::uint64_t& redactions) {
+  FieldList out;
+  for (std::size_t i = 0; i < trailers.size(); ++i) {
+    const auto field = trailers[i];
+    if (!among(never_returned, field.name))
+      out.add(field.name, replace_all(needles, field.value, redactions));
+  }
+  return out;
+}
+
+std::optional<Refusal> check_trailers(const SandboxSnapshot& snapshot, const FieldList& trailers) {
+  for (std::size_t i = 0; i < trailers.size(); ++i) {
+    const auto field = trailers[i];
+    for (const std::string_view text : {field.name, field.value}) {
+      std::uint64_t found = 0;
+      replace_all(snapshot.body, text, found);
+      if (found > 0) {
+        return Refusal{403,
+                       {Reason::secret_location,
+                        {},
+                        "a placeholder may not stand in a field behind the body"}};
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 const std::shared_ptr<const Needles>& needles_for_response(const SandboxSnapshot& snapshot,

@@ -48,6 +48,13 @@ Result<void, Refusal> clean_response(ResponseHead& head,
                                      const std::shared_ptr<const Needles>& needles,
                                      std::uint64_t& redactions);
 
+// Fields behind a response's body, under the same rules.
+FieldList clean_trailers(const FieldList& trailers, const std::shared_ptr<const Needles>& needles,
+                         std::uint64_t& redactions);
+// No placeholder may stand in a field behind a request's body; the codecs have refused what would
+// be framing, routing or a credential (ATTACKS D08, E12).
+std::optional<Refusal> check_trailers(const SandboxSnapshot& snapshot, const FieldList& trailers);
+
 // Which needles apply to what comes back from this host.
 const std::shared_ptr<const Needles>& needles_for_response(const SandboxSnapshot& snapshot,
                                                            const Host& host);

@@ -366,6 +366,7 @@ void inject_secrets(const GrantTable& grants, const SecretPlan& plan, RequestHea
     if (!planned) continue;
     std::string value = substituted_field(grants, field.value);
     head.fields.set_value(i, value);
+    head.fields.mark_sensitive(i);
     wipe(value);
   }
   const bool in_target = std::any_of(plan.uses.begin(), plan.uses.end(), [](const PlannedUse& use) {
@@ -374,6 +375,7 @@ void inject_secrets(const GrantTable& grants, const SecretPlan& plan, RequestHea
   if (in_target) {
     std::string target = substituted(grants, head.target, Escape::percent);
     head.target.swap(target);
+    head.sensitive_target = true;
   }
 }
 

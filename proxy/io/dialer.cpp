@@ -125,14 +125,15 @@ Task<std::unique_ptr<Stream>> Dialer::race(const std::vector<CheckedAddress>& ad
 
 Task<Result<OriginStream, Refusal>> Dialer::connect(const Permit& permit,
                                                     const std::vector<CheckedAddress>& addresses,
-                                                    const OriginTls* tls, std::string pool_key) {
+                                                    const OriginTls* tls, std::string pool_key,
+                                                    HttpOffer offer) {
   OriginStream origin;
   origin.stream = co_await race(addresses, origin.address);
   if (!origin.stream) co_return refusal_of(Reason::upstream_unreachable);
   if (permit.target().scheme != Scheme::https) co_return origin;
   if (tls == nullptr) co_return refusal_of(Reason::upstream_tls);
   origin.sink = std::make_unique<SessionSink>(SessionSink{&sessions_, std::move(pool_key)});
-  SslPtr ssl = tls->session(permit.target().host, *origin.sink);
+  SslPtr ssl = tls->session(permit.target().host, *origin.sink, offer);
   if (!ssl) co_return refusal_of(Reason::upstream_tls);
   origin.stream->limit(limits_.tls_max);
   const auto shaken = co_await origin.stream->handshake(std::move(ssl), false);

@@ -42,7 +42,8 @@ class Dialer {
   // for; a tunnel (scheme tcp) needs neither.
   Task<Result<OriginStream, Refusal>> connect(const Permit& permit,
                                               const std::vector<CheckedAddress>& addresses,
-                                              const OriginTls* tls, std::string pool_key);
+                                              const OriginTls* tls, std::string pool_key,
+                                              HttpOffer offer);
 
  private:
   Task<std::unique_ptr<Stream>> race(const std::vector<CheckedAddress>& addresses,

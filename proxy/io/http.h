@@ -35,6 +35,8 @@ class ClientExchange {
   virtual BodyLength request_length() const = 0;
 
   virtual Task<Result<BodyPiece, BodyFault>> read_body() = 0;
+  // Of the request, once its body has ended.
+  virtual const FieldList& trailers() const = 0;
   virtual Task<StreamError> send_continue() = 0;
   virtual Task<StreamError> send_interim(const ResponseHead& head) = 0;
   // `length` none: the message is complete with its head. `first` may be empty.
@@ -53,6 +55,15 @@ class ClientExchange {
   virtual bool responded() const = 0;
   // Whether the client can be sent chunks; else a body of unknown length ends with the connection.
   virtual bool takes_chunks() const = 0;
+  // Whether it understands fields behind a body.
+  virtual bool takes_trailers() const = 0;
+};
+
+// Whether a request that got no answer may be sent once more on another connection.
+enum class Replay : std::uint8_t {
+  never,
+  if_idempotent,  // an idle connection turned out to be closed (RFC 9110 9.2.2)
+  always,         // the origin has surely not acted on it (RFC 9113 8.7)
 };
 
 class OriginExchange {
@@ -61,7 +72,7 @@ class OriginExchange {
   virtual Task<StreamError> send_head(const RequestHead& head, BodyLength length,
                                       std::string_view first) = 0;
   virtual Task<StreamError> send_body(std::string_view data) = 0;
-  virtual Task<StreamError> finish_request() = 0;
+  virtual Task<StreamError> finish_request(const FieldList& trailers) = 0;
 
   // Also interim heads (1xx).
   virtual Task<Result<ResponseHead, BodyFault>> read_head() = 0;
@@ -69,6 +80,11 @@ class OriginExchange {
   virtual Task<Result<BodyPiece, BodyFault>> read_body() = 0;
   virtual bool body_at_hand() const = 0;  // a read would not wait
   virtual const FieldList& trailers() const = 0;
+  // The body ended with a TLS connection that did not say so.
+  virtual bool maybe_truncated() const { return false; }
+  // Once reading a head has failed.
+  virtual Replay replay() const = 0;
+  virtual const std::string& address() const = 0;  // as dialled
   // Breaks whatever the other direction is waiting for.
   virtual void abort() = 0;
 };

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "proxy/io/http1_body.h"
+#include "proxy/wire/http1_syntax.h"
 
 namespace egret {
 
@@ -21,6 +22,10 @@ class Http1ClientExchange final : public ClientExchange {
   BodyLength request_length() const override { return length_; }
   bool responded() const override { return responded_; }
   bool takes_chunks() const override { return head_.version == Version::http11; }
+  bool takes_trailers() const override {
+    return takes_chunks() && syntax::lists_token(head_.fields, "te", "trailers");
+  }
+  const FieldList& trailers() const override { return body_.trailers(); }
   void close_after_response() override { close_ = true; }
   void abort() override { stream().reset(); }
   void stop_reading() override { stream().interrupt(); }

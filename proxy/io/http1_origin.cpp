@@ -15,6 +15,7 @@ Http1OriginConnection::Http1OriginConnection(OriginStream origin, const Http1Lim
 
 void Http1OriginConnection::begin(std::string request_method) {
   method_ = std::move(request_method);
+  ++exchanges_;
   request_ = length_ = {};
   body_.begin({}, limits_);
   sent_ = keep_ = answered_ = head_read_ = upgraded_ = false;
@@ -49,7 +50,7 @@ Task<StreamError> Http1OriginConnection::send_body(std::string_view data) {
   co_return co_await stream().write(out);
 }
 
-Task<StreamError> Http1OriginConnection::finish_request() {
+Task<StreamError> Http1OriginConnection::finish_request(const FieldList& trailers) {
   StreamError error = StreamError::none;
   if (upgraded_) {
     co_await stream().finish_writing();
@@ -58,7 +59,7 @@ Task<StreamError> Http1OriginConnection::finish_request() {
   stream().limit(timeouts_.head);
   if (request_.kind == BodyLength::Kind::chunked) {
     std::string out;
-    append_last_chunk(out, {});
+    append_last_chunk(out, trailers);
     error = co_await stream().write(out);
   }
   sent_ = error == StreamError::none;

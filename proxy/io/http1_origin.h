@@ -33,7 +33,7 @@ class Http1OriginConnection final : public OriginExchange {
   Task<StreamError> send_head(const RequestHead& head, BodyLength length,
                               std::string_view first) override;
   Task<StreamError> send_body(std::string_view data) override;
-  Task<StreamError> finish_request() override;
+  Task<StreamError> finish_request(const FieldList& trailers) override;
   Task<Result<ResponseHead, BodyFault>> read_head() override;
   BodyLength response_length() const override { return length_; }
   Task<Result<BodyPiece, BodyFault>> read_body() override;
@@ -45,9 +45,10 @@ class Http1OriginConnection final : public OriginExchange {
   // On an idle connection: nothing has arrived since, the origin has not closed it, it is not too
   // old.
   bool still_good() const { return origin_.stream->quiet(); }
-  bool maybe_truncated() const { return body_.maybe_truncated(); }
-  // Bytes of a response have been seen in this exchange.
-  bool answered() const { return answered_; }
+  bool maybe_truncated() const override { return body_.maybe_truncated(); }
+  Replay replay() const override {
+    return exchanges_ > 1 && !answered_ ? Replay::if_idempotent : Replay::never;
+  }
   // Body bytes are at hand without waiting.
   bool body_at_hand() const override { return !buffer_.empty(); }
   void rest() {
@@ -56,7 +57,7 @@ class Http1OriginConnection final : public OriginExchange {
     origin_.stream->limit(timeouts_.pooled);
   }
 
-  const std::string& address() const { return origin_.address; }
+  const std::string& address() const override { return origin_.address; }
 
  private:
   Stream& stream() { return *origin_.stream; }
@@ -69,9 +70,10 @@ class Http1OriginConnection final : public OriginExchange {
   std::string method_;
   BodyLength request_;
   BodyLength length_;
+  unsigned exchanges_ = 0;  // begun on this connection
   bool sent_ = false;
   bool keep_ = false;
-  bool answered_ = false;
+  bool answered_ = false;  // bytes of a response have been seen in this exchange
   bool head_read_ = false;
   bool upgraded_ = false;
 };

@@ -5,7 +5,14 @@
 
 namespace egret {
 
-std::unique_ptr<Http1OriginConnection> OriginPool::take(const std::string& key) {
+std::unique_ptr<OriginExchange> OriginPool::reuse(const std::string& key, const std::string& method,
+                                                  HttpOffer offer) {
+  if (const auto found = shared_.find(key);
+      found != shared_.end() && offer == HttpOffer::http2_and_http1) {
+    for (const auto& connection : found->second) {
+      if (connection->has_room()) return connection->begin(method);
+    }
+  }
   const auto found = idle_.find(key);
   if (found == idle_.end()) return nullptr;
   auto& connections = found->second;
@@ -13,18 +20,34 @@ std::unique_ptr<Http1OriginConnection> OriginPool::take(const std::string& key) 
     auto connection = std::move(connections.back());
     connections.pop_back();
     --size_;
-    if (connection->still_good()) return connection;
+    if (!connection->still_good()) continue;
+    connection->begin(method);
+    return connection;
   }
   idle_.erase(found);
   return nullptr;
 }
 
-void OriginPool::give_back(const std::string& key,
-                           std::unique_ptr<Http1OriginConnection> connection) {
+std::unique_ptr<OriginExchange> OriginPool::adopt(const std::string& key, const std::string& method,
+                                                  OriginStream origin) {
+  if (agreed_on_http2(origin.stream->ssl())) {
+    const auto connection = Http2OriginConnection::start(std::move(origin), http2_, timeouts_);
+    shared_[key].push_back(connection);
+    return connection->begin(method);
+  }
+  auto connection = std::make_unique<Http1OriginConnection>(std::move(origin), http1_, timeouts_);
+  connection->begin(method);
+  return connection;
+}
+
+void OriginPool::give_back(const std::string& key, std::unique_ptr<OriginExchange> exchange) {
+  auto* const http1 = dynamic_cast<Http1OriginConnection*>(exchange.get());
+  if (http1 == nullptr || !http1->reusable()) return;
   auto& connections = idle_[key];
   if (connections.size() >= a_key_max || size_ >= all_max) return;
-  connection->rest();
-  connections.push_back(std::move(connection));
+  http1->rest();
+  connections.emplace_back(http1);
+  static_cast<void>(exchange.release());
   ++size_;
 }
 
@@ -34,11 +57,20 @@ void OriginPool::prune() {
                            [](const auto& connection) { return !connection->still_good(); });
     entry = entry->second.empty() ? idle_.erase(entry) : std::next(entry);
   }
+  for (auto entry = shared_.begin(); entry != shared_.end();) {
+    std::erase_if(entry->second, [](const auto& connection) { return connection->ended(); });
+    entry = entry->second.empty() ? shared_.erase(entry) : std::next(entry);
+  }
 }
 
 void OriginPool::clear() {
   idle_.clear();
   size_ = 0;
+  for (const auto& [key, connections] : shared_) {
+    for (const auto& connection : connections)
+      connection->retire();
+  }
+  shared_.clear();
 }
 
 }  // namespace egret

@@ -1,5 +1,6 @@
-// Idle origin connections of one worker, by pool key: sandbox, target and policy generation. One is
-// never given to another sandbox or another name (ATTACKS C07).
+// The origin connections of one worker, by pool key: sandbox, target and policy generation. One is
+// never given to another sandbox or another name (ATTACKS C07). HTTP/1 connections rest here
+// between their exchanges, HTTP/2 ones are shared by as many as they take.
 #pragma once
 
 #include <memory>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "proxy/io/http1_origin.h"
+#include "proxy/io/http2_origin.h"
 
 namespace egret {
 
@@ -16,17 +18,30 @@ class OriginPool {
   static constexpr std::size_t a_key_max = 16;
   static constexpr std::size_t all_max = 256;
 
-  // An idle connection that still stands, or null.
-  std::unique_ptr<Http1OriginConnection> take(const std::string& key);
-  void give_back(const std::string& key, std::unique_ptr<Http1OriginConnection> connection);
+  OriginPool(const Http1Limits& http1, const Http2Limits& http2, const OriginTimeouts& timeouts)
+      : http1_(http1), http2_(http2), timeouts_(timeouts) {}
+
+  // An exchange on a connection that stands, or null: dial.
+  std::unique_ptr<OriginExchange> reuse(const std::string& key, const std::string& method,
+                                        HttpOffer offer);
+  // The first exchange of a fresh connection.
+  std::unique_ptr<OriginExchange> adopt(const std::string& key, const std::string& method,
+                                        OriginStream origin);
+  // The exchange is over: keeps its connection where another may follow on it.
+  void give_back(const std::string& key, std::unique_ptr<OriginExchange> exchange);
   // Closes what the origins have closed or what is too old. Call now and then.
   void prune();
+  // Nothing of it is used again; exchanges that are going on end in peace.
   void clear();
-  std::size_t size() const { return size_; }
+  std::size_t size() const { return size_; }  // HTTP/1 connections that rest
 
  private:
   std::unordered_map<std::string, std::vector<std::unique_ptr<Http1OriginConnection>>> idle_;
+  std::unordered_map<std::string, std::vector<std::shared_ptr<Http2OriginConnection>>> shared_;
   std::size_t size_ = 0;
+  Http1Limits http1_;
+  Http2Limits http2_;
+  OriginTimeouts timeouts_;
 };
 
 }  // namespace egret

@@ -25,13 +25,18 @@ SslContextPtr make_context(const SSL_METHOD* method) {
   return context;
 }
 
-// http/1.1 only, until there is a codec for more.
+constexpr std::string_view http1_only("\x08http/1.1", 9);
+constexpr std::string_view http2_first("\x02h2\x08http/1.1", 12);
+
+const unsigned char* octets(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
 int select_protocol(SSL*, const unsigned char** out, unsigned char* out_bytes,
                     const unsigned char* in, unsigned int in_bytes, void*) {
-  static constexpr std::array<unsigned char, 9> ours = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
   unsigned char* chosen = nullptr;
-  if (SSL_select_next_proto(&chosen, out_bytes, ours.data(), ours.size(), in, in_bytes) !=
-      OPENSSL_NPN_NEGOTIATED) {
+  if (SSL_select_next_proto(&chosen, out_bytes, octets(http2_first), http2_first.size(), in,
+                            in_bytes) != OPENSSL_NPN_NEGOTIATED) {
     return SSL_TLSEXT_ERR_ALERT_FATAL;
   }
   *out = chosen;
@@ -91,7 +96,14 @@ OriginTls::OriginTls(StorePtr trust) : context_(make_context(TLS_client_method()
   SSL_CTX_sess_set_new_cb(context, &keep_session);
 }
 
-SslPtr OriginTls::session(const Host& host, SessionSink& sink) const {
+bool agreed_on_http2(const SSL* ssl) {
+  const unsigned char* protocol = nullptr;
+  unsigned bytes = 0;
+  if (ssl != nullptr) SSL_get0_alpn_selected(ssl, &protocol, &bytes);
+  return bytes == 2 && protocol[0] == 'h' && protocol[1] == '2';
+}
+
+SslPtr OriginTls::session(const Host& host, SessionSink& sink, HttpOffer offer) const {
   SslPtr ssl(SSL_new(context_.get()));
   if (!ssl) throw std::bad_alloc();
   if (!require_host(SSL_get0_param(ssl.get()), host)) return nullptr;
@@ -99,9 +111,8 @@ SslPtr OriginTls::session(const Host& host, SessionSink& sink) const {
     std::string name = host.text();
     SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
   }
-  static constexpr std::array<unsigned char, 9> http11 = {8,   'h', 't', 't', 'p',
-                                                          '/', '1', '.', '1'};
-  SSL_set_alpn_protos(ssl.get(), http11.data(), http11.size());
+  const std::string_view protocols = offer == HttpOffer::http1 ? http1_only : http2_first;
+  SSL_set_alpn_protos(ssl.get(), octets(protocols), static_cast<unsigned>(protocols.size()));
   SSL_set_app_data(ssl.get(), &sink);
   if (sink.sessions != nullptr) {
     if (SSL_SESSION* session = sink.sessions->find(sink.key)) SSL_set_session(ssl.get(), session);

@@ -58,11 +58,16 @@ struct SessionSink {
   std::string key;
 };
 
+// What an origin is offered by ALPN.
+enum class HttpOffer : std::uint8_t { http1, http2_and_http1 };
+// What was agreed on.
+bool agreed_on_http2(const SSL* ssl);
+
 class OriginTls {
  public:
   explicit OriginTls(StorePtr trust);
   // Verifies for exactly this host. Resumes a session of the sink's key where there is one.
-  SslPtr session(const Host& host, SessionSink& sink) const;
+  SslPtr session(const Host& host, SessionSink& sink, HttpOffer offer) const;
 
  private:
   SslContextPtr context_;

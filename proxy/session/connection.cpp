@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 
 #include "proxy/session/exchange_session.h"
+#include "proxy/session/listener.h"
 
 namespace egret {
 namespace {
@@ -32,8 +33,9 @@ std::optional<bool> is_http(std::string_view bytes) {
 
 Task<void> serve_connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener,
                             StreamSocket socket) {
-  Connection connection(worker, std::move(listener), std::move(socket));
-  co_await connection.run();
+  const auto connection =
+      std::make_shared<Connection>(worker, std::move(listener), std::move(socket));
+  co_await connection->run();
 }
 
 Connection::Connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener,
@@ -188,7 +190,11 @@ Task<void> Connection::run_tls(const std::optional<Host>& host, std::uint16_t po
   Ingress ingress;
   ingress.kind = Ingress::Kind::intercepted;
   ingress.settled = target;
-  co_await serve_http(ingress);
+  if (agreed_on_http2(stream_.ssl())) {
+    co_await serve_http2(ingress);
+  } else {
+    co_await serve_http(ingress);
+  }
   if (requests_ == 0 && refused)
     co_await refuse_connection(refused->reason, &target, refused->rule);
 }
@@ -234,6 +240,33 @@ Task<void> Connection::serve_http(const Ingress& ingress) {
     if (!client) co_return;
     ++requests_;
     ExchangeSession exchange(worker_, sandbox(), facts_, ingress, *client);
+    co_await exchange.run();
+  }
+}
+
+// Streams are served side by side; each holds on to the connection.
+Task<void> Connection::serve_http2(const Ingress& ingress) {
+  http2_ingress_ = ingress;
+  http2_.emplace(stream_, worker_.shared().http2_clients, worker_.shared().client_timeouts,
+                 [this](Http2ClientConnection::Arrival arrival) {
+                   ++requests_;
+                   spawn_on(worker_,
+                            serve_stream(shared_from_this(), http2_ingress_, std::move(arrival)));
+                 });
+  const std::optional<WireFault> fault = co_await http2_->run();
+  if (fault) {
+    const Target* target = settled_ ? &*settled_ : nullptr;
+    co_await refuse_connection(fault->reason, target, {}, fault->what);
+  }
+}
+
+Task<void> Connection::serve_stream(std::shared_ptr<Connection> self, const Ingress& ingress,
+                                    Http2ClientConnection::Arrival arrival) {
+  const std::unique_ptr<ClientExchange> client = std::move(arrival.exchange);
+  ExchangeSession exchange(self->worker_, self->sandbox(), self->facts_, ingress, *client);
+  if (arrival.fault) {
+    co_await exchange.run_malformed(*arrival.fault);
+  } else {
     co_await exchange.run();
   }
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "proxy/exchange/ingress.h"
+#include "proxy/io/http2_client.h"
 #include "proxy/io/read_buffer.h"
 #include "proxy/io/socket_address.h"
 #include "proxy/io/stream.h"
@@ -31,7 +32,7 @@ struct ListenerFacts {
 Task<void> serve_connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener,
                             StreamSocket socket);
 
-class Connection {
+class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener, StreamSocket socket);
   ~Connection();
@@ -59,6 +60,9 @@ class Connection {
   Task<void> run_captured(std::optional<Host> host, std::uint16_t port);
   Task<void> run_tls(const std::optional<Host>& host, std::uint16_t port, const ClientHello& hello);
   Task<void> serve_http(const Ingress& ingress);
+  Task<void> serve_http2(const Ingress& ingress);
+  static Task<void> serve_stream(std::shared_ptr<Connection> self, const Ingress& ingress,
+                                 Http2ClientConnection::Arrival arrival);
   Task<std::unique_ptr<ClientExchange>> next_request(Http1ClientConnection& http);
   Task<bool> accept_tls(const Target& target, bool refused);
   Task<void> linger();
@@ -79,6 +83,8 @@ class Connection {
   ConnectionFacts facts_;
   Stream stream_;
   ReadBuffer buffer_;
+  std::optional<Http2ClientConnection> http2_;
+  Ingress http2_ingress_;
   std::string original_address_;   // transparent: as the client dialled it
   std::optional<Target> settled_;  // of a TLS connection that we terminate
   unsigned requests_ = 0;          // that have a record of their own

@@ -9,11 +9,11 @@ namespace {
 
 constexpr unsigned interim_max = 16;  // 1xx responses before the final one
 
-// A request that may be sent again on a fresh connection when an idle one turned out to be closed
-// (RFC 9110 9.2.2).
-bool may_be_repeated(const RequestHead& head, BodyLength length) {
+// Whether the request may be sent once more, on a fresh connection. A body has gone by then.
+bool may_be_repeated(Replay replay, bool from_pool, const RequestHead& head, BodyLength length) {
+  if (length.kind != BodyLength::Kind::none) return false;
   const bool idempotent = head.method == "GET" || head.method == "HEAD" || head.method == "OPTIONS";
-  return idempotent && length.kind == BodyLength::Kind::none;
+  return replay == Replay::always || (replay == Replay::if_idempotent && idempotent && from_pool);
 }
 
 }  // namespace
@@ -30,17 +30,18 @@ void ExchangeSession::response_broke(const BodyFault& fault) {
   }
 }
 
-// The final head; interim ones are passed on. Reads again on a fresh connection where an idle one
-// turned out to be closed and the request may be repeated.
+// The final head; interim ones are passed on. Asks once more on a fresh connection where nobody can
+// have acted on the request.
 Task<std::optional<ResponseHead>> ExchangeSession::read_response_head() {
   for (unsigned interim = 0; interim <= interim_max; ++interim) {
     auto head = co_await origin_->read_head();
     if (!head) {
       if (refusal_) co_return std::nullopt;  // we closed it ourselves
-      const bool closed_while_idle = from_pool_ && !origin_->answered() && !head.error().wire &&
-                                     head.error().stream != StreamError::timed_out;
-      if (closed_while_idle && may_be_repeated(client_.head(), client_.request_length())) {
-        from_pool_ = false;
+      const bool lost =
+          !repeated_ && !head.error().wire && head.error().stream != StreamError::timed_out;
+      if (lost && may_be_repeated(origin_->replay(), from_pool_, client_.head(),
+                                  client_.request_length())) {
+        repeated_ = true;
         const auto addresses = co_await locate();
         if (!addresses) {
           refusal_ = addresses.error();
@@ -49,7 +50,7 @@ Task<std::optional<ResponseHead>> ExchangeSession::read_response_head() {
         const bool dialled = co_await dial(*addresses);
         if (!dialled) co_return std::nullopt;
         co_await send_request_head(BodyLength());
-        co_await origin_->finish_request();
+        co_await origin_->finish_request(no_trailers);
         continue;
       }
       response_broke(head.error());
@@ -76,8 +77,12 @@ Task<void> ExchangeSession::download() {
   if (head) {
     audit_.first_byte();
     audit_.answered(head->status);
+    const bool success = head->status >= 200 && head->status < 300;
     if (head->status == 101) {
       co_await relay_websocket(*head);
+    } else if (success && admission_.websocket && client_.head().version == Version::http2) {
+      // There a 200 would mean that the WebSocket was accepted (RFC 8441 5).
+      refusal_ = refusal_of(Reason::upstream_framing);
     } else {
       co_await relay_body(*head);
     }
@@ -149,7 +154,10 @@ Task<void> ExchangeSession::relay_body(ResponseHead& head) {
     if (piece.end) break;
   }
   if (origin_->maybe_truncated()) audit_.failed(name(StreamError::truncated));
-  const StreamError finished = co_await client_.finish(no_trailers);
+  FieldList trailers;
+  if (client_.takes_trailers())
+    trailers = clean_trailers(origin_->trailers(), in_head, record.redactions);
+  const StreamError finished = co_await client_.finish(trailers);
   if (finished != StreamError::none) refusal_ = refusal_of(Reason::client_gone);
 }
 

@@ -57,6 +57,12 @@ Task<void> ExchangeSession::run() {
   give_back_connection();
 }
 
+Task<void> ExchangeSession::run_malformed(const WireFault& fault) {
+  admission_.settled = ingress_.settled;
+  const Refusal malformed = refusal_of(fault);
+  co_await refuse(malformed);
+}
+
 Task<void> ExchangeSession::refuse(const Refusal& refusal) {
   const bool recorded = co_await audit_.deny(admission_, refusal);
   if (recorded) {
@@ -102,10 +108,15 @@ std::string ExchangeSession::pool_key() const {
          std::to_string(snapshot_->generation);
 }
 
+// An upgrade is a thing of HTTP/1.1.
+HttpOffer ExchangeSession::offer() const {
+  return admission_.websocket ? HttpOffer::http1 : HttpOffer::http2_and_http1;
+}
+
 // Decides where, records, and only then lets anything go there.
 Task<bool> ExchangeSession::connect() {
   const std::string key = pool_key();
-  origin_ = worker_.pool().take(key);
+  origin_ = worker_.pool().reuse(key, client_.head().method, offer());
   from_pool_ = origin_ != nullptr;
   std::vector<CheckedAddress> addresses;
   if (!from_pool_) {
@@ -163,15 +174,14 @@ Task<Result<std::vector<CheckedAddress>, Refusal>> ExchangeSession::locate() {
 Task<bool> ExchangeSession::dial(const std::vector<CheckedAddress>& addresses) {
   if (refusal_) co_return false;  // a reload has closed it meanwhile
   const OriginTls* tls = worker_.shared().origin_tls.get().get();
-  std::string key = pool_key();
+  const std::string key = pool_key();
   auto connected =
-      co_await worker_.dialer().connect(*admission_.permit, addresses, tls, std::move(key));
+      co_await worker_.dialer().connect(*admission_.permit, addresses, tls, key, offer());
   if (!connected) {
     if (!refusal_) refusal_ = connected.error();
     co_return false;
   }
-  origin_ = std::make_unique<Http1OriginConnection>(std::move(*connected), worker_.shared().http1,
-                                                    worker_.shared().origin_timeouts);
+  origin_ = worker_.pool().adopt(key, client_.head().method, std::move(*connected));
   audit_.connected(origin_->address());
   co_return !refusal_;
 }
@@ -186,7 +196,6 @@ BodyLength ExchangeSession::length_for_origin(const BodyGuard& guard) const {
 Task<bool> ExchangeSession::send_request_head(BodyLength length) {
   RequestHead head = head_for_origin(admission_, client_.head());
   inject_secrets(snapshot_->grants, admission_.secrets, head);
-  origin_->begin(head.method);
   const StreamError error = co_await origin_->send_head(head, length, std::string_view());
   head.fields.wipe();
   wipe(head.target);
@@ -201,7 +210,7 @@ Task<void> ExchangeSession::relay() {
   // connection.
   co_await send_request_head(length);
   if (length.kind == BodyLength::Kind::none) {
-    co_await origin_->finish_request();
+    co_await origin_->finish_request(no_trailers);
     upload_done_ = true;
     co_await download();
   } else {
@@ -245,13 +254,18 @@ Task<void> ExchangeSession::upload(BodyGuard& guard) {
     if (sent != StreamError::none) co_return;  // its answer tells
     if (piece->end) break;
   }
-  const StreamError finished = co_await origin_->finish_request();
+  auto refused = check_trailers(*snapshot_, client_.trailers());
+  if (refused) {
+    refusal_ = std::move(refused);
+    origin_->abort();
+    co_return;
+  }
+  const StreamError finished = co_await origin_->finish_request(client_.trailers());
   upload_done_ = finished == StreamError::none;
 }
 
 void ExchangeSession::give_back_connection() {
-  if (!refusal_ && origin_ && origin_->reusable())
-    worker_.pool().give_back(pool_key(), std::move(origin_));
+  if (!refusal_ && origin_) worker_.pool().give_back(pool_key(), std::move(origin_));
 }
 
 void ExchangeSession::policy_changed() {

@@ -8,7 +8,6 @@
 
 #include "proxy/exchange/exchange.h"
 #include "proxy/io/http.h"
-#include "proxy/io/http1_origin.h"
 #include "proxy/session/audit_scope.h"
 #include "proxy/session/worker.h"
 
@@ -22,6 +21,8 @@ class ExchangeSession final : public LongLived {
   ~ExchangeSession();
 
   Task<void> run();
+  // For a request that was none: its record and its answer.
+  Task<void> run_malformed(const WireFault& fault);
 
  private:
   static const FieldList no_trailers;
@@ -46,6 +47,7 @@ class ExchangeSession final : public LongLived {
   void give_back_connection();
   BodyLength length_for_origin(const BodyGuard& guard) const;
   std::string pool_key() const;
+  HttpOffer offer() const;
 
   Worker& worker_;
   Sandbox& sandbox_;
@@ -54,8 +56,9 @@ class ExchangeSession final : public LongLived {
   SnapshotPtr snapshot_;
   AuditScope audit_;
   Admission admission_;
-  std::unique_ptr<Http1OriginConnection> origin_;
+  std::unique_ptr<OriginExchange> origin_;
   bool from_pool_ = false;
+  bool repeated_ = false;
   bool upload_done_ = false;
   bool response_done_ = false;
   std::optional<Refusal> refusal_;  // why the relay ended early

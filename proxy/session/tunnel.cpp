@@ -171,7 +171,8 @@ Task<void> Connection::run_tunnel(const Permit& permit) {
   const bool recorded = co_await audit.begin();
   if (!recorded) co_return;
   std::string no_key;
-  auto origin = co_await worker_.dialer().connect(permit, *located, nullptr, std::move(no_key));
+  auto origin = co_await worker_.dialer().connect(permit, *located, nullptr, std::move(no_key),
+                                                  HttpOffer::http1);
   if (!origin) {
     audit.failed(origin.error().denial.reason);
     co_return;

@@ -34,7 +34,8 @@ Task<void> WebSocketRelay::pump_up() {
     const StreamError sent = co_await origin_.send_body(piece->data);
     if (sent != StreamError::none) break;
     if (piece->end) {
-      co_await origin_.finish_request();
+      const FieldList no_trailers;
+      co_await origin_.finish_request(no_trailers);
       if (frames.close_seen()) co_return;
       break;  // it has gone without a close frame
     }

@@ -32,6 +32,7 @@ Worker::Worker(GateShared& shared, unsigned index)
     : shared_(shared),
       index_(index),
       dialer_(context_, deadlines_, resolver_, sessions_, shared.dial_limits),
+      pool_(shared.http1, shared.http2_origins, shared.origin_timeouts),
       id_key_(random_number()) {}
 
 // Connections end here, and write their ends, before the pool, the timers and the rest go.

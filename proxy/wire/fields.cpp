@@ -45,7 +45,7 @@ FieldList::Field FieldList::operator[](std::size_t index) const {
   const Entry& entry = entries_[index];
   const std::string_view all(storage_);
   return {all.substr(entry.name_at, entry.name_bytes),
-          all.substr(entry.value_at, entry.value_bytes)};
+          all.substr(entry.value_at, entry.value_bytes), entry.sensitive};
 }
 
 std::optional<std::string_view> FieldList::find(std::string_view lower_case_name) const {

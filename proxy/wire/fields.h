@@ -16,6 +16,7 @@ class FieldList {
   struct Field {
     std::string_view name;   // lower case
     std::string_view value;  // without surrounding white space
+    bool sensitive = false;  // never into a compression table (RFC 7541 7.1.3)
   };
 
   // The name is lower-cased here. Views handed out before stay valid only until the next change; a
@@ -33,6 +34,7 @@ class FieldList {
   void remove(std::string_view lower_case_name);  // every field of this name
   void remove_at(std::size_t index);
   void set_value(std::size_t index, std::string_view value);
+  void mark_sensitive(std::size_t index) { entries_[index].sensitive = true; }
   // Sum of name + value + 4 octets a field.
   std::size_t bytes() const;
   // Room for this many more octets: what is added within it moves nothing, so that no copy of a
@@ -44,6 +46,7 @@ class FieldList {
  private:
   struct Entry {
     std::uint32_t name_at, name_bytes, value_at, value_bytes;
+    bool sensitive = false;
   };
   std::size_t append(std::string_view first, std::string_view second);  // where they are now
   std::string storage_;

@@ -11,9 +11,6 @@ constexpr std::size_t version_bytes = 8;  // `HTTP/1.1`
 WireFault malformed(const char* what) {
   return {400, Reason::framing_invalid, what};
 }
-WireFault bad_target(const char* what) {
-  return {400, Reason::path_noncanonical, what};
-}
 
 Result<Version, WireFault> read_version(std::string_view text) {
   if (text == "HTTP/1.1") return Version::http11;
@@ -23,40 +20,6 @@ Result<Version, WireFault> read_version(std::string_view text) {
   if (shaped)
     return WireFault{505, Reason::framing_invalid, "an HTTP version other than 1.0 and 1.1"};
   return malformed("no HTTP version where one has to be");
-}
-
-// `name://`, the only URI shape that says where its authority begins.
-bool has_scheme(std::string_view target) {
-  const std::size_t end = target.find("://");
-  if (end == 0 || end == std::string_view::npos) return false;
-  const char first = syntax::lower(target[0]);
-  if (first < 'a' || first > 'z') return false;
-  for (const char c : target.substr(0, end)) {
-    const char low = syntax::lower(c);
-    const bool letter = low >= 'a' && low <= 'z';
-    if (!letter && !syntax::is_digit(c) && c != '+' && c != '-' && c != '.') return false;
-  }
-  return true;
-}
-
-// RFC 9112 3.2: the method says which forms there may be, the first bytes say which one it is.
-Result<TargetForm, WireFault> form_of(std::string_view method, std::string_view target) {
-  if (target.empty()) return bad_target("an empty request target");
-  if (!syntax::all(target, syntax::target)) {
-    return bad_target(
-        "a control, space, non-ASCII octet or one of # \\ \" < > in the request target");
-  }
-  if (method == "CONNECT") {
-    if (target.find_first_of("/?") == std::string_view::npos) return TargetForm::authority;
-    return WireFault{400, Reason::host_malformed, "CONNECT needs host:port"};
-  }
-  if (target.front() == '/') return TargetForm::origin;
-  if (target == "*") {
-    if (method == "OPTIONS") return TargetForm::asterisk;
-    return bad_target("* is a target for OPTIONS only");
-  }
-  if (has_scheme(target)) return TargetForm::absolute;
-  return bad_target("a request target that begins with neither / nor a scheme");
 }
 
 // Both first lines leave in `at` where the fields begin.
@@ -88,7 +51,7 @@ Result<void, WireFault> read_request_line(std::string_view head, const Http1Limi
   out.method.assign(head.substr(0, method_end));
   out.target.assign(head.substr(target_at, target_end - target_at));
   out.version = *version;
-  const auto form = form_of(out.method, out.target);
+  const auto form = syntax::target_form(out.method, out.target);
   if (!form) return form.error();
   out.form = *form;
   at = line_end + 2;

@@ -60,6 +60,9 @@ void append_request_head(std::string& out, const RequestHead& head, BodyLength l
   ensure(length.kind != BodyLength::Kind::until_close);
   out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
   append_fields(out, head.fields);
+  // A thing between neighbours (RFC 9110 10.1.4).
+  if (head.fields.has("te") && !head.fields.has("connection"))
+    append_field(out, "connection", "te");
   append_framing(out, length);
   if (length.kind == BodyLength::Kind::none && usually_has_body(head.method)) append_length(out, 0);
   out.append("\r\n");

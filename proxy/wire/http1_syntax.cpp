@@ -29,14 +29,74 @@ bool is_framing_twin(std::string_view name) {
          same_ignoring_case(name, "content_length");
 }
 
+WireFault bad_target(const char* what) {
+  return {400, Reason::path_noncanonical, what};
+}
+
+// `name://`, the only URI shape that says where its authority begins.
+bool has_scheme(std::string_view text) {
+  const std::size_t end = text.find("://");
+  if (end == 0 || end == std::string_view::npos) return false;
+  const char first = lower(text[0]);
+  if (first < 'a' || first > 'z') return false;
+  for (const char c : text.substr(0, end)) {
+    const char low = lower(c);
+    const bool letter = low >= 'a' && low <= 'z';
+    if (!letter && !is_digit(c) && c != '+' && c != '-' && c != '.') return false;
+  }
+  return true;
+}
+
+// What a well-formed field may still not be; `seen` has the bits of all its value's octets.
+Result<void, WireFault> check_meaning(std::string_view name, unsigned char seen) {
+  if (is_framing_twin(name)) {
+    return WireFault{400, Reason::framing_invalid, "a framing field spelled with an underscore"};
+  }
+  if (seen >= 0x80 && must_be_ascii(name)) {
+    return invalid_field("an octet over 0x7f in a field that decides framing, routing or identity");
+  }
+  return {};
+}
+
 }  // namespace
+
+Result<TargetForm, WireFault> target_form(std::string_view method, std::string_view text) {
+  if (text.empty()) return bad_target("an empty request target");
+  if (!all(text, target)) {
+    return bad_target(
+        "a control, space, non-ASCII octet or one of # \\ \" < > in the request target");
+  }
+  if (method == "CONNECT") {
+    if (text.find_first_of("/?") == std::string_view::npos) return TargetForm::authority;
+    return WireFault{400, Reason::host_malformed, "CONNECT needs host:port"};
+  }
+  if (text.front() == '/') return TargetForm::origin;
+  if (text == "*") {
+    if (method == "OPTIONS") return TargetForm::asterisk;
+    return bad_target("* is a target for OPTIONS only");
+  }
+  if (has_scheme(text)) return TargetForm::absolute;
+  return bad_target("a request target that begins with neither / nor a scheme");
+}
+
+Result<void, WireFault> check_field(std::string_view name, std::string_view text,
+                                    std::size_t field_bytes_max) {
+  if (!is_token(name)) return invalid_field("a field name is not a token");
+  if (name.size() + text.size() > field_bytes_max)
+    return WireFault{431, Reason::limit_head_bytes, "field too long"};
+  unsigned char seen = 0;
+  for (const char c : text) {
+    if (!is(c, value)) return invalid_field("a field value holds a control octet");
+    seen |= static_cast<unsigned char>(c);
+  }
+  return check_meaning(name, seen);
+}
 
 Result<FieldLine, WireFault> read_field_line(std::string_view text, std::size_t at,
                                              std::size_t field_bytes_max) {
   std::size_t i = at;
-  bool underscore = false;
   while (i < text.size() && is(text[i], token))
-    underscore |= text[i++] == '_';
+    ++i;
   const std::string_view name = text.substr(at, i - at);
   if (name.empty()) return invalid_field("a field line without a name, or a folded one");
   if (i == text.size() || text[i] != ':') return invalid_field("a field name is not a token");
@@ -48,12 +108,7 @@ Result<FieldLine, WireFault> read_field_line(std::string_view text, std::size_t 
     return invalid_field("a field value holds a control octet or a bare CR or LF");
   }
   if (i - at > field_bytes_max) return WireFault{431, Reason::limit_head_bytes, "field too long"};
-  if (underscore && is_framing_twin(name)) {
-    return WireFault{400, Reason::framing_invalid, "a framing field spelled with an underscore"};
-  }
-  if (seen >= 0x80 && must_be_ascii(name)) {
-    return invalid_field("an octet over 0x7f in a field that decides framing, routing or identity");
-  }
+  if (auto meant = check_meaning(name, seen); !meant) return meant.error();
   return FieldLine{name, trimmed(text.substr(value_at, i - value_at)), i + 2};
 }
 

@@ -92,6 +92,13 @@ struct FieldLine {
 Result<FieldLine, WireFault> read_field_line(std::string_view text, std::size_t at,
                                              std::size_t field_bytes_max);
 
+// One field that a codec has found by itself: the same rules as for a field line.
+Result<void, WireFault> check_field(std::string_view name, std::string_view text,
+                                    std::size_t field_bytes_max);
+
+// RFC 9112 3.2: the method says which forms there may be, the first bytes say which one it is.
+Result<TargetForm, WireFault> target_form(std::string_view method, std::string_view text);
+
 // May this field stand behind a body? Framing, routing, credentials and what describes the body may
 // not.
 bool forbidden_in_trailers(std::string_view lower_case_name);

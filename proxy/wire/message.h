@@ -21,6 +21,7 @@ struct RequestHead {
   std::string target;  // as it came, in this form
   TargetForm form = TargetForm::origin;
   Version version = Version::http11;
+  bool sensitive_target = false;  // a secret is in it: never into a compression table
   FieldList fields;
 };
 

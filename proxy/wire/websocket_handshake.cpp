@@ -107,7 +107,7 @@ Result<void, WireFault> check_websocket_request(const RequestHead& head) {
   if (!syntax::lists_token(head.fields, "connection", "upgrade")) {
     return denied("an Upgrade that Connection does not name");
   }
-  if (head.method != "GET" || head.version != Version::http11) {
+  if (head.method != "GET" || head.version == Version::http10) {
     return denied("a WebSocket begins with GET in HTTP/1.1");
   }
   const auto length = head.fields.find("content-length");

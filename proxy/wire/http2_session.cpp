@@ -1,0 +1,473 @@
+#include <algorithm>
+#include <cstdlib>
+#include <malloc.h>
+#include <new>
+#include <vector>
+
+#include <nghttp2/nghttp2.h>
+
+#include "policy/secret/grant.h"
+#include "policy/secret/secret.h"
+#include "proxy/wire/http2.h"
+#include "proxy/wire/http2_building.h"
+
+namespace egret {
+namespace {
+
+constexpr std::size_t slice_bytes_max = 16 * 1024;
+constexpr std::chrono::seconds budget_window{10};
+constexpr std::size_t encoder_table_max = 4096;  // whatever the peer would let us use (E15)
+constexpr std::uint64_t resets_a_second = 20;
+constexpr std::size_t continuations_max = 8;
+constexpr std::size_t settings_max = 32;
+
+struct FreeCallbacks {
+  void operator()(nghttp2_session_callbacks* c) const noexcept { nghttp2_session_callbacks_del(c); }
+};
+struct FreeOption {
+  void operator()(nghttp2_option* option) const noexcept { nghttp2_option_del(option); }
+};
+
+// Towards origins the library's own copies of fields hold secrets: freed memory is wiped.
+void* wiping_malloc(std::size_t bytes, void*) {
+  return std::malloc(bytes);
+}
+void wiping_free(void* block, void*) {
+  if (block == nullptr) return;
+  wipe_bytes(block, ::malloc_usable_size(block));
+  std::free(block);
+}
+void* wiping_calloc(std::size_t count, std::size_t bytes, void*) {
+  return std::calloc(count, bytes);
+}
+void* wiping_realloc(void* block, std::size_t bytes, void*) {
+  void* const grown = std::malloc(bytes);
+  if (grown == nullptr || block == nullptr) return grown;
+  const std::size_t had = ::malloc_usable_size(block);
+  std::copy_n(static_cast<char*>(block), std::min(had, bytes), static_cast<char*>(grown));
+  wiping_free(block, nullptr);
+  return grown;
+}
+
+std::uint8_t* octets(std::string_view text) {
+  return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
+}
+std::string_view text_of(const std::uint8_t* data, std::size_t bytes) {
+  return {reinterpret_cast<const char*>(data), bytes};
+}
+
+nghttp2_nv pair(std::string_view name, std::string_view value, bool sensitive = false) {
+  const std::uint8_t flags = sensitive ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+  return {octets(name), octets(value), name.size(), value.size(), flags};
+}
+
+void append_fields(std::vector<nghttp2_nv>& pairs, const FieldList& fields) {
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const auto field = fields[i];
+    if (field.name == "host") continue;  // :authority
+    pairs.push_back(
+        pair(field.name, field.value, field.sensitive || is_credential_header(field.name)));
+  }
+}
+
+}  // namespace
+
+// The library's callbacks. None of them throws or submits anything.
+struct Http2Callbacks {
+  static Http2Session& of(void* user) { return *static_cast<Http2Session*>(user); }
+
+  static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* frame, void* user) {
+    Http2Session& self = of(user);
+    const bool ack = (frame->flags & NGHTTP2_FLAG_ACK) != 0;
+    bool idle = false;
+    switch (frame->type) {
+      case NGHTTP2_HEADERS:
+      case NGHTTP2_RST_STREAM:
+      case NGHTTP2_WINDOW_UPDATE:
+      case NGHTTP2_GOAWAY:
+        break;
+      case NGHTTP2_PING:
+      case NGHTTP2_SETTINGS:
+        idle = !ack;
+        break;
+      case NGHTTP2_DATA:
+        idle = frame->length == 0 && (frame->flags & NGHTTP2_FLAG_END_STREAM) == 0;
+        break;
+      default:  // PRIORITY, CONTINUATION, PUSH_PROMISE and what nobody knows
+        idle = true;
+    }
+    if (idle && !self.idle_frames_.spend(self.now_, self.limits_.idle_frames_max))
+      self.abuse("too many frames that carry nothing");
+    return 0;
+  }
+
+  static int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    using Kind = Http2Session::Building::Kind;
+    Http2Session& self = of(user);
+    Kind kind = Kind::trailers;
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) kind = Kind::request;
+    if (frame->headers.cat == NGHTTP2_HCAT_RESPONSE) kind = Kind::response;
+    self.building_ =
+        std::make_unique<Http2Session::Building>(kind, frame->hd.stream_id, self.limits_);
+    return 0;
+  }
+
+  static int header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
+                    std::size_t name_bytes, const std::uint8_t* value, std::size_t value_bytes,
+                    std::uint8_t, void* user) {
+    Http2Session& self = of(user);
+    if (!self.building_) return 0;
+    const std::string_view field = text_of(name, name_bytes);
+    // An interim response was the last one of category RESPONSE: the final head comes as HEADERS.
+    if (field == ":status") self.building_->kind = Http2Session::Building::Kind::response;
+    self.building_->add(field, text_of(value, value_bytes));
+    return 0;
+  }
+
+  // The library would drop it and go on: then policy and origin would see another request (E14).
+  static int invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*,
+                            std::size_t, const std::uint8_t*, std::size_t, std::uint8_t,
+                            void* user) {
+    Http2Session& self = of(user);
+    if (self.building_)
+      self.building_->fail({400, Reason::header_invalid, "a field that HTTP does not allow"});
+    return 0;
+  }
+
+  static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    Http2Session& self = of(user);
+    const bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    switch (frame->hd.type) {
+      case NGHTTP2_HEADERS:
+        self.finish_head(frame->hd.stream_id, ends);
+        break;
+      case NGHTTP2_DATA:
+        if (ends) self.events_.on_end(frame->hd.stream_id, {});
+        break;
+      case NGHTTP2_RST_STREAM:
+        if (!self.resets_received_.spend(self.now_, self.limits_.resets_received_max))
+          self.abuse("too many streams were begun and reset");
+        break;
+      case NGHTTP2_GOAWAY:
+        self.going_ = true;
+        break;
+      default:
+        break;
+    }
+    return 0;
+  }
+
+  static int invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
+    Http2Session& self = of(user);
+    if (frame->hd.type != NGHTTP2_HEADERS || !self.building_) return 0;
+    const auto building = std::move(self.building_);
+    building->fail({400, Reason::h2_error, "a request that HTTP/2 does not allow"});
+    if (building->kind == Http2Session::Building::Kind::request)
+      self.events_.on_malformed(building->stream, std::move(building->request), *building->wrong);
+    return 0;
+  }
+
+  static int data_received(nghttp2_session*, std::uint8_t, std::int32_t stream,
+                           const std::uint8_t* data, std::size_t bytes, void* user) {
+    of(user).events_.on_data(stream, text_of(data, bytes));
+    return 0;
+  }
+
+  static int stream_closed(nghttp2_session*, std::int32_t stream, std::uint32_t code, void* user) {
+    Http2Session& self = of(user);
+    if (self.role_ == Http2Session::Role::client && self.open_ > 0) --self.open_;
+    self.events_.on_closed(stream, code);
+    return 0;
+  }
+
+  static int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    Http2Session& self = of(user);
+    const bool carries = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
+    if (carries && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
+      self.events_.on_end_sent(frame->hd.stream_id);
+    if (frame->hd.type != NGHTTP2_RST_STREAM) return 0;
+    if (self.own_resets_ > 0) {
+      --self.own_resets_;
+    } else if (!self.resets_caused_.spend(self.now_, self.limits_.resets_caused_max)) {
+      self.abuse("too many streams had to be reset");
+    }
+    return 0;
+  }
+
+  static int frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
+    Http2Session& self = of(user);
+    if (frame->hd.type == NGHTTP2_RST_STREAM && self.own_resets_ > 0) --self.own_resets_;
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+      if (self.open_ > 0) --self.open_;
+      self.events_.on_closed(frame->hd.stream_id, http2_code::refused_stream);
+    }
+    return 0;
+  }
+
+  static ssize_t read_data(nghttp2_session* session, std::int32_t stream, std::uint8_t*,
+                           std::size_t bytes, std::uint32_t* flags, nghttp2_data_source*,
+                           void* user) {
+    const Http2Outgoing out = of(user).events_.outgoing(stream);
+    if (out.data.empty() && !out.end) return NGHTTP2_ERR_DEFERRED;
+    const std::size_t taken = std::min(bytes, out.data.size());
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (out.end && taken == out.data.size()) {
+      *flags |= NGHTTP2_DATA_FLAG_EOF;
+      if (out.trailers != nullptr && !out.trailers->empty()) {
+        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        std::vector<nghttp2_nv> pairs;
+        append_fields(pairs, *out.trailers);
+        nghttp2_submit_trailer(session, stream, pairs.data(), pairs.size());
+      }
+    }
+    return static_cast<ssize_t>(taken);
+  }
+
+  // Straight from the body into what is written.
+  static int send_data(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* frame_head,
+                       std::size_t bytes, nghttp2_data_source*, void* user) {
+    constexpr std::size_t frame_head_bytes = 9;
+    Http2Session& self = of(user);
+    const Http2Outgoing out = self.events_.outgoing(frame->hd.stream_id);
+    if (out.data.size() < bytes) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    self.out_->append(text_of(frame_head, frame_head_bytes)).append(out.data.substr(0, bytes));
+    self.events_.taken(frame->hd.stream_id, bytes);
+    return self.out_->size() < self.out_until_ ? 0 : NGHTTP2_ERR_PAUSE;
+  }
+
+  static nghttp2_session_callbacks* all() {
+    static const std::unique_ptr<nghttp2_session_callbacks, FreeCallbacks> made = [] {
+      nghttp2_session_callbacks* c = nullptr;
+      if (nghttp2_session_callbacks_new(&c) != 0) throw std::bad_alloc();
+      nghttp2_session_callbacks_set_on_begin_frame_callback(c, &begin_frame);
+      nghttp2_session_callbacks_set_on_begin_headers_callback(c, &begin_headers);
+      nghttp2_session_callbacks_set_on_header_callback(c, &header);
+      nghttp2_session_callbacks_set_on_invalid_header_callback(c, &invalid_header);
+      nghttp2_session_callbacks_set_on_frame_recv_callback(c, &frame_received);
+      nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, &invalid_frame);
+      nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, &data_received);
+      nghttp2_session_callbacks_set_on_stream_close_callback(c, &stream_closed);
+      nghttp2_session_callbacks_set_on_frame_send_callback(c, &frame_sent);
+      nghttp2_session_callbacks_set_on_frame_not_send_callback(c, &frame_not_sent);
+      nghttp2_session_callbacks_set_send_data_callback(c, &send_data);
+      return std::unique_ptr<nghttp2_session_callbacks, FreeCallbacks>(c);
+    }();
+    return made.get();
+  }
+};
+
+void Http2Session::FreeSession::operator()(nghttp2_session* session) const noexcept {
+  nghttp2_session_del(session);
+}
+
+bool Http2Session::Budget::spend(Time now, unsigned most) {
+  if (now - since > budget_window) {
+    since = now;
+    count = 0;
+  }
+  return ++count <= most;
+}
+
+Http2Session::Http2Session(Role role, const Http2Limits& limits, Http2Events& events)
+    : role_(role), limits_(limits), events_(events) {
+  nghttp2_option* raw_option = nullptr;
+  if (nghttp2_option_new(&raw_option) != 0) throw std::bad_alloc();
+  const std::unique_ptr<nghttp2_option, FreeOption> option(raw_option);
+  nghttp2_option_set_no_auto_window_update(option.get(), 1);
+  nghttp2_option_set_no_closed_streams(option.get(), 1);
+  nghttp2_option_set_max_continuations(option.get(), continuations_max);
+  nghttp2_option_set_max_settings(option.get(), settings_max);
+  nghttp2_option_set_max_deflate_dynamic_table_size(option.get(), encoder_table_max);
+  nghttp2_option_set_peer_max_concurrent_streams(option.get(), limits.streams_max);
+  nghttp2_option_set_stream_reset_rate_limit(option.get(), limits.resets_received_max,
+                                             resets_a_second);
+  nghttp2_session* session = nullptr;
+  if (role == Role::server) {
+    nghttp2_session_server_new2(&session, Http2Callbacks::all(), this, option.get());
+  } else {
+    nghttp2_mem memory{nullptr, &wiping_malloc, &wiping_free, &wiping_calloc, &wiping_realloc};
+    nghttp2_session_client_new3(&session, Http2Callbacks::all(), this, option.get(), &memory);
+  }
+  if (session == nullptr) throw std::bad_alloc();
+  session_.reset(session);
+  announce();
+}
+
+Http2Session::~Http2Session() = default;
+
+void Http2Session::announce() {
+  std::vector<nghttp2_settings_entry> settings = {
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits_.streams_max},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<std::uint32_t>(limits_.stream_window)},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(limits_.head_bytes_max)},
+  };
+  if (role_ == Role::client) {
+    settings.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
+  } else {
+    settings.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1});
+  }
+  nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, settings.data(), settings.size());
+  nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0,
+                                        limits_.connection_window);
+}
+
+// Called from within a callback: the library is told once it has returned.
+void Http2Session::abuse(const char* what) {
+  if (abuse_ == nullptr) abuse_ = what;
+}
+
+Result<void, WireFault> Http2Session::receive(std::string_view bytes, Time now) {
+  now_ = now;
+  while (!bytes.empty() && nghttp2_session_want_read(session_.get()) != 0) {
+    const std::string_view slice = bytes.substr(0, slice_bytes_max);
+    const ssize_t taken = nghttp2_session_mem_recv(session_.get(), octets(slice), slice.size());
+    if (abuse_ != nullptr) {
+      going_ = true;
+      nghttp2_session_terminate_session(session_.get(), NGHTTP2_ENHANCE_YOUR_CALM);
+      return WireFault{429, Reason::h2_abuse, abuse_};
+    }
+    if (taken < 0) {
+      going_ = true;
+      const bool flooded = taken == NGHTTP2_ERR_FLOODED;
+      nghttp2_session_terminate_session(
+          session_.get(), flooded ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+      return WireFault{400, flooded ? Reason::h2_abuse : Reason::h2_error,
+                       "the peer does not speak HTTP/2 as it has to"};
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(taken));
+  }
+  return {};
+}
+
+void Http2Session::collect(std::string& out, std::size_t bytes_max) {
+  out_ = &out;
+  out_until_ = out.size() + bytes_max;
+  while (out.size() < out_until_) {
+    const std::size_t before = out.size();
+    const std::uint8_t* data = nullptr;
+    const ssize_t bytes = nghttp2_session_mem_send(session_.get(), &data);
+    if (bytes > 0) out.append(text_of(data, static_cast<std::size_t>(bytes)));
+    if (bytes <= 0 && out.size() == before) break;
+  }
+  out_ = nullptr;
+  if (abuse_ != nullptr && !going_) {
+    going_ = true;
+    nghttp2_session_terminate_session(session_.get(), NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+}
+
+bool Http2Session::finished() const {
+  return nghttp2_session_want_read(session_.get()) == 0 &&
+         nghttp2_session_want_write(session_.get()) == 0;
+}
+
+// Counts among what the peer made us send.
+void Http2Session::refuse(StreamId stream) {
+  nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream, NGHTTP2_PROTOCOL_ERROR);
+}
+
+void Http2Session::finish_head(StreamId stream, bool ends) {
+  if (!building_ || building_->stream != stream) return;
+  const auto building = std::move(building_);
+  building->complete();
+  switch (building->kind) {
+    case Building::Kind::request:
+      building->request.ends_here = ends;
+      if (building->wrong) {
+        events_.on_malformed(stream, std::move(building->request), *building->wrong);
+      } else {
+        events_.on_request(stream, std::move(building->request));
+        if (ends) events_.on_end(stream, {});
+      }
+      return;
+    case Building::Kind::response:
+      if (building->wrong) {
+        refuse(stream);
+        return;
+      }
+      events_.on_response(stream, std::move(building->response));
+      if (ends) events_.on_end(stream, {});
+      return;
+    case Building::Kind::trailers:
+      if (building->wrong) {
+        refuse(stream);
+      } else {
+        events_.on_end(stream, std::move(building->trailers));
+      }
+      return;
+  }
+}
+
+void Http2Session::respond_interim(StreamId stream, const ResponseHead& head) {
+  const std::string status = std::to_string(head.status);
+  std::vector<nghttp2_nv> pairs = {pair(":status", status)};
+  append_fields(pairs, head.fields);
+  nghttp2_submit_headers(session_.get(), NGHTTP2_FLAG_NONE, stream, nullptr, pairs.data(),
+                         pairs.size(), nullptr);
+}
+
+void Http2Session::respond(StreamId stream, const ResponseHead& head, BodyLength length,
+                           bool with_body) {
+  const std::string status = std::to_string(head.status);
+  const std::string bytes = std::to_string(length.bytes);
+  std::vector<nghttp2_nv> pairs = {pair(":status", status)};
+  append_fields(pairs, head.fields);
+  if (length.kind == BodyLength::Kind::length) pairs.push_back(pair("content-length", bytes));
+  nghttp2_data_provider body{{}, &Http2Callbacks::read_data};
+  nghttp2_submit_response(session_.get(), stream, pairs.data(), pairs.size(),
+                          with_body ? &body : nullptr);
+}
+
+std::optional<StreamId> Http2Session::request(const RequestHead& head, BodyLength length,
+                                              bool with_body) {
+  if (going_) return std::nullopt;
+  const std::string bytes = std::to_string(length.bytes);
+  const std::string_view authority = head.fields.find("host").value_or(std::string_view());
+  std::vector<nghttp2_nv> pairs = {
+      pair(":method", head.method),
+      pair(":scheme", "https"),
+      pair(":authority", authority),
+      pair(":path", head.target, head.sensitive_target),
+  };
+  append_fields(pairs, head.fields);
+  if (length.kind == BodyLength::Kind::length) pairs.push_back(pair("content-length", bytes));
+  nghttp2_data_provider body{{}, &Http2Callbacks::read_data};
+  const std::int32_t stream = nghttp2_submit_request(
+      session_.get(), nullptr, pairs.data(), pairs.size(), with_body ? &body : nullptr, nullptr);
+  if (stream < 0) return std::nullopt;
+  ++open_;
+  return stream;
+}
+
+bool Http2Session::has_room() const {
+  const std::uint32_t theirs =
+      nghttp2_session_get_remote_settings(session_.get(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  return !going_ && open_ < std::min(theirs, limits_.streams_max) &&
+         nghttp2_session_check_request_allowed(session_.get()) != 0;
+}
+
+void Http2Session::resume(StreamId stream) {
+  nghttp2_session_resume_data(session_.get(), stream);
+}
+
+void Http2Session::consumed(StreamId stream, std::size_t bytes) {
+  nghttp2_session_consume(session_.get(), stream, bytes);
+}
+
+void Http2Session::consumed_for_connection(std::size_t bytes) {
+  nghttp2_session_consume_connection(session_.get(), bytes);
+}
+
+void Http2Session::reset(StreamId stream, std::uint32_t code) {
+  if (nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream, code) == 0)
+    ++own_resets_;
+}
+
+void Http2Session::go_away() {
+  going_ = true;
+  nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(session_.get()), NGHTTP2_NO_ERROR,
+                        nullptr, 0);
+}
+
+}  // namespace egret
