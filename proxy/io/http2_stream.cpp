@@ -83,11 +83,11 @@ Task<Result<ResponseHead, BodyFault>> Http2Stream::read_head(std::chrono::millis
   co_return head;
 }
 
-// What was received and not taken no longer counts against the connection's window.
+// What was received and not taken no longer counts against the connection's window. It can still be
+// read: a stream that is closed has often ended well.
 void Http2Stream::give_up_received() {
   const std::size_t held = received_.size() + handed_.size() - handed_at_;
   if (held > 0) connection_->consumed_for_connection(held);
-  piece_bytes_ = 0;
 }
 
 void Http2Stream::reset(std::uint32_t code) {
