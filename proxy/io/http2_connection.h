@@ -50,7 +50,7 @@ class Http2Connection : private Http2Events {
   Stream& stream() { return stream_; }
   asio::any_io_executor executor() { return stream_.socket().get_executor(); }
   std::size_t streams() const { return streams_.size(); }
-  const std::optional<WireFault>& fault() const { return fault_; }
+  std::optional<WireFault> fault() const { return fault_ ? fault_ : session_.fault(); }
 
  private:
   void on_data(StreamId id, std::string_view data) override;

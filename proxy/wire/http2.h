@@ -95,6 +95,8 @@ class Http2Session {
   void collect(std::string& out, std::size_t bytes_max);
   // Neither side has anything to say any more.
   bool finished() const;
+  // The peer's fault that ended the connection, also where only collect() has come upon it.
+  std::optional<WireFault> fault() const;
 
   // Server. With a body, outgoing() is asked for it.
   void respond_interim(StreamId stream, const ResponseHead& head);
@@ -144,6 +146,7 @@ class Http2Session {
   unsigned own_resets_ = 0;  // submitted by us and not sent yet
   std::uint32_t open_ = 0;   // client: streams begun and not closed
   bool going_ = false;       // GOAWAY sent or received
+  bool broken_ = false;  // the peer broke the protocol
   const char* abuse_ = nullptr;
 };
 

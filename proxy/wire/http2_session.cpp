@@ -185,6 +185,9 @@ struct Http2Callbacks {
     const bool carries = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
     if (carries && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
       self.events_.on_end_sent(frame->hd.stream_id);
+    // The library ends the connection by itself where the peer leaves it no choice.
+    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
+      self.going_ = self.broken_ = true;
     if (frame->hd.type != NGHTTP2_RST_STREAM) return 0;
     if (self.own_resets_ > 0) {
       --self.own_resets_;
@@ -324,15 +327,14 @@ Result<void, WireFault> Http2Session::receive(std::string_view bytes, Time now) 
     if (abuse_ != nullptr) {
       going_ = true;
       nghttp2_session_terminate_session(session_.get(), NGHTTP2_ENHANCE_YOUR_CALM);
-      return WireFault{429, Reason::h2_abuse, abuse_};
+      return *fault();
     }
     if (taken < 0) {
-      going_ = true;
-      const bool flooded = taken == NGHTTP2_ERR_FLOODED;
+      going_ = broken_ = true;
+      if (taken == NGHTTP2_ERR_FLOODED) abuse("too many answers that the peer does not take");
       nghttp2_session_terminate_session(
-          session_.get(), flooded ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
-      return WireFault{400, flooded ? Reason::h2_abuse : Reason::h2_error,
-                       "the peer does not speak HTTP/2 as it has to"};
+          session_.get(), abuse_ != nullptr ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+      return *fault();
     }
     bytes.remove_prefix(static_cast<std::size_t>(taken));
   }
@@ -359,6 +361,13 @@ void Http2Session::collect(std::string& out, std::size_t bytes_max) {
 bool Http2Session::finished() const {
   return nghttp2_session_want_read(session_.get()) == 0 &&
          nghttp2_session_want_write(session_.get()) == 0;
+}
+
+std::optional<WireFault> Http2Session::fault() const {
+  if (abuse_ != nullptr) return WireFault{429, Reason::h2_abuse, abuse_};
+  if (broken_)
+    return WireFault{400, Reason::h2_error, "the peer does not speak HTTP/2 as it has to"};
+  return std::nullopt;
 }
 
 // Counts among what the peer made us send.
