@@ -20,6 +20,7 @@ constexpr std::size_t encoder_table_max = 4096;  // whatever the peer would let 
 constexpr std::uint64_t resets_a_second = 20;
 constexpr std::size_t continuations_max = 8;
 constexpr std::size_t settings_max = 32;
+constexpr unsigned first_unknown_type = 0xa;  // behind CONTINUATION
 
 struct FreeCallbacks {
   void operator()(nghttp2_session_callbacks* c) const noexcept { nghttp2_session_callbacks_del(c); }
@@ -167,6 +168,11 @@ struct Http2Callbacks {
     return 0;
   }
 
+  // What nobody knows is counted in begin_frame() and dropped.
+  static int unpack_unknown(nghttp2_session*, void**, const nghttp2_frame_hd*, void*) {
+    return NGHTTP2_ERR_CANCEL;
+  }
+
   static int data_received(nghttp2_session*, std::uint8_t, std::int32_t stream,
                            const std::uint8_t* data, std::size_t bytes, void* user) {
     of(user).events_.on_data(stream, text_of(data, bytes));
@@ -248,6 +254,7 @@ struct Http2Callbacks {
       nghttp2_session_callbacks_set_on_invalid_header_callback(c, &invalid_header);
       nghttp2_session_callbacks_set_on_frame_recv_callback(c, &frame_received);
       nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, &invalid_frame);
+      nghttp2_session_callbacks_set_unpack_extension_callback(c, &unpack_unknown);
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, &data_received);
       nghttp2_session_callbacks_set_on_stream_close_callback(c, &stream_closed);
       nghttp2_session_callbacks_set_on_frame_send_callback(c, &frame_sent);
@@ -284,6 +291,9 @@ Http2Session::Http2Session(Role role, const Http2Limits& limits, Http2Events& ev
   nghttp2_option_set_peer_max_concurrent_streams(option.get(), limits.streams_max);
   nghttp2_option_set_stream_reset_rate_limit(option.get(), limits.resets_received_max,
                                              resets_a_second);
+  // Else the library skips them without a word, however many there are (E10).
+  for (unsigned type = first_unknown_type; type <= 0xff; ++type)
+    nghttp2_option_set_user_recv_extension_type(option.get(), static_cast<std::uint8_t>(type));
   nghttp2_session* session = nullptr;
   if (role == Role::server) {
     nghttp2_session_server_new2(&session, Http2Callbacks::all(), this, option.get());
