@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -53,6 +54,9 @@ class ClientExchange {
   virtual void abort() = 0;
   // A head has been sent; no reply of our own is possible any more.
   virtual bool responded() const = 0;
+  // Calls action() once the client has given the exchange up before it got its whole answer. Where
+  // that shows only when something is sent (HTTP/1) it is never called.
+  virtual void when_gone(std::function<void()>) {}
   // Whether the client can be sent chunks; else a body of unknown length ends with the connection.
   virtual bool takes_chunks() const = 0;
   // Whether it understands fields behind a body.

@@ -109,6 +109,7 @@ void Http2Stream::stop_reading() {
 
 void Http2Stream::leave() {
   sending_ = {};
+  gone_ = nullptr;
   if (connection_ == nullptr) return;
   if (!end_sent_) return reset(http2_code::cancel);
   if (!received_end_) return reset(http2_code::no_error);  // the rest is not needed
@@ -139,15 +140,20 @@ void Http2Stream::closed(std::uint32_t code) {
   refused_ = code == http2_code::refused_stream;
   if (error_ == StreamError::none) error_ = StreamError::failed;
   connection_ = nullptr;
-  readable_event_.notify();
-  writable_event_.notify();
+  say_gone();
 }
 
 void Http2Stream::connection_ended(StreamError error) {
   error_ = error;
   connection_ = nullptr;
+  say_gone();
+}
+
+// The peer has ended the stream, in whatever way.
+void Http2Stream::say_gone() {
   readable_event_.notify();
   writable_event_.notify();
+  if (gone_ && !end_sent_) gone_();
 }
 
 void Http2Stream::taken(std::size_t bytes) {

@@ -6,8 +6,10 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "proxy/io/event.h"
 #include "proxy/io/http.h"
@@ -34,6 +36,7 @@ class Http2Stream {
   void reset(std::uint32_t code);
   void stop_reading();
   void resume_reading() { reading_stopped_ = false; }
+  void when_gone(std::function<void()> action) { gone_ = std::move(action); }
   // The exchange is over: what it left undone is undone for good.
   void leave();
   // The head that was submitted is the whole message.
@@ -59,6 +62,7 @@ class Http2Stream {
  private:
   static constexpr std::size_t heads_max = 16;
   StreamError broken() const;
+  void say_gone();
   void give_up_received();
 
   Http2Connection* connection_;  // null once closed
@@ -80,6 +84,7 @@ class Http2Stream {
   bool ending_ = false;
   bool end_sent_ = false;
 
+  std::function<void()> gone_;
   StreamError error_ = StreamError::none;
   bool refused_ = false;  // surely not acted on (RFC 9113 8.7)
 };

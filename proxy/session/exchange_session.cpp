@@ -42,6 +42,7 @@ ExchangeSession::ExchangeSession(Worker& worker, Sandbox& sandbox,
 }
 
 ExchangeSession::~ExchangeSession() {
+  client_.when_gone(nullptr);
   worker_.remove(*this);
 }
 
@@ -51,6 +52,7 @@ Task<void> ExchangeSession::run() {
     co_await refuse(*admission_.refusal);
     co_return;
   }
+  client_.when_gone([this] { client_gone(); });
   const bool connected = co_await connect();
   if (!connected) co_return;
   co_await relay();
@@ -266,6 +268,13 @@ Task<void> ExchangeSession::upload(BodyGuard& guard) {
 
 void ExchangeSession::give_back_connection() {
   if (!refusal_ && origin_) worker_.pool().give_back(pool_key(), std::move(origin_));
+}
+
+// What the origin still does for nobody is cancelled (ATTACKS E02).
+void ExchangeSession::client_gone() {
+  if (refusal_ || response_done_) return;
+  refusal_ = refusal_of(Reason::client_gone);
+  if (origin_) origin_->abort();
 }
 
 void ExchangeSession::policy_changed() {
