@@ -12,15 +12,19 @@ using ConnectionPtr = std::shared_ptr<Http2OriginConnection>;
 class Http2OriginExchange final : public OriginExchange {
  public:
   Http2OriginExchange(ConnectionPtr connection, std::string method)
-      : connection_(std::move(connection)), method_(std::move(method)) {}
+      : connection_(std::move(connection)), method_(std::move(method)) {
+    ++connection_->promised_;
+  }
 
   ~Http2OriginExchange() override {
+    keep_promise();
     if (stream_) stream_->leave();
   }
 
   Task<StreamError> send_head(const RequestHead& head, BodyLength length,
                               std::string_view first) override {
     const bool with_body = length.kind != BodyLength::Kind::none;
+    keep_promise();
     const auto id = connection_->session().request(head, length, with_body);
     if (!id) {
       refused_ = true;
@@ -78,10 +82,16 @@ class Http2OriginExchange final : public OriginExchange {
   }
 
  private:
+  // The stream counts by itself now, or there will be none.
+  void keep_promise() {
+    if (std::exchange(promised_, false)) --connection_->promised_;
+  }
+
   ConnectionPtr connection_;
   std::shared_ptr<Http2Stream> stream_;
   std::string method_;
   BodyLength length_;
+  bool promised_ = true;
   bool refused_ = false;
   bool answered_ = false;
 };

@@ -2,6 +2,7 @@
 // allows, all of one sandbox and one target (ATTACKS C07, E15, E16).
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -20,7 +21,7 @@ class Http2OriginConnection final : public Http2Connection,
                                                       const OriginTimeouts& timeouts);
 
   // One more exchange is possible now.
-  bool has_room() { return !ended() && !retired_ && session().has_room(); }
+  bool has_room() { return !ended() && !retired_ && session().has_room(promised_); }
   std::unique_ptr<OriginExchange> begin(std::string method);
   // No new exchange; those that are there end in peace.
   void retire();
@@ -33,6 +34,7 @@ class Http2OriginConnection final : public Http2Connection,
 
   OriginStream origin_;
   OriginTimeouts timeouts_;
+  std::uint32_t promised_ = 0;  // exchanges whose heads have not been sent
   bool retired_ = false;
 };
 

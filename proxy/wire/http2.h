@@ -104,8 +104,8 @@ class Http2Session {
   // Client: the stream's id, or nothing where no further stream is possible here. Fields marked as
   // sensitive and every credential field stay out of the compression table (ATTACKS E16).
   std::optional<StreamId> request(const RequestHead& head, BodyLength length, bool with_body);
-  // Client: the peer takes one more stream now.
-  bool has_room() const;
+  // Client: the peer takes one more stream now, beside those about to be begun.
+  bool has_room(std::uint32_t about_to_begin) const;
 
   // outgoing() has something new to say.
   void resume(StreamId stream);

@@ -458,10 +458,10 @@ std::optional<StreamId> Http2Session::request(const RequestHead& head, BodyLengt
   return stream;
 }
 
-bool Http2Session::has_room() const {
+bool Http2Session::has_room(std::uint32_t about_to_begin) const {
   const std::uint32_t theirs =
       nghttp2_session_get_remote_settings(session_.get(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-  return !going_ && open_ < std::min(theirs, limits_.streams_max) &&
+  return !going_ && open_ + about_to_begin < std::min(theirs, limits_.streams_max) &&
          nghttp2_session_check_request_allowed(session_.get()) != 0;
 }
 
