@@ -13,6 +13,7 @@ namespace egret {
 namespace {
 
 constexpr std::chrono::hours forever{24};
+constexpr BodyLength empty{BodyLength::Kind::length, 0};
 
 // An extended CONNECT for a WebSocket as the upgrade request that it stands for, so that the
 // decision, the record and the origin see one kind of WebSocket only.
@@ -88,7 +89,9 @@ class Http2ClientExchange final : public ClientExchange {
       accept_upgrade(head);
       co_return StreamError::none;
     }
-    const bool with_body = length.kind != BodyLength::Kind::none && head_.method != "HEAD";
+    // A body known to be empty ends with its head: gRPC tells an answer of trailers alone by that.
+    const bool with_body =
+        length.kind != BodyLength::Kind::none && length != empty && head_.method != "HEAD";
     if (!with_body) stream_->head_ends();
     connection_.session().respond(stream_->id(), head, length, with_body);
     connection_.wake_writer();

@@ -110,7 +110,8 @@ Task<void> ExchangeSession::relay_body(ResponseHead& head) {
   const bool scanned = !needles->empty();
   StreamReplacer redactor(scanned ? needles : nullptr);
   BodyLength length = origin_->response_length();
-  if (length.kind == BodyLength::Kind::length && scanned && !needles->keeps_length())
+  if (length.kind == BodyLength::Kind::length && length.bytes > 0 && scanned &&
+      !needles->keeps_length())
     length.kind = BodyLength::Kind::until_close;
   if (length.kind == BodyLength::Kind::until_close || length.kind == BodyLength::Kind::chunked) {
     length.kind =
