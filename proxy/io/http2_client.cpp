@@ -33,9 +33,10 @@ Result<BodyLength, WireFault> request_length(Http2Request& request) {
   if (!request.protocol.empty()) return BodyLength{};
   auto length = take_request_length(request.head);
   if (!length) return length;
-  if (length->kind == BodyLength::Kind::none && !request.ends_here)
-    length->kind = BodyLength::Kind::chunked;
-  return length;
+  if (length->kind != BodyLength::Kind::none || request.ends_here) return length;
+  if (expects_no_body(request.head.method))
+    return WireFault{400, Reason::framing_invalid, "a body of unknown length on such a method"};
+  return BodyLength{BodyLength::Kind::chunked, 0};
 }
 
 }  // namespace

@@ -39,6 +39,9 @@ Result<void, WireFault> parse_request_head(std::string_view head, const Http1Lim
 Result<void, WireFault> parse_response_head(std::string_view head, const Http1Limits& limits,
                                             ResponseHead& out);
 
+// Methods for which a body means nothing: a counted one is passed on, one of unknown length is
+// refused (ATTACKS D16).
+bool expects_no_body(std::string_view method);
 // From a parsed head; removes content-length and transfer-encoding from its fields: framing is ours
 // from here on. A request without either has no body. Refused: a chunked body on GET, HEAD, DELETE,
 // OPTIONS and TRACE, and any body on CONNECT (ATTACKS D15, D16).

@@ -55,13 +55,6 @@ Result<BodyLength, WireFault> read_framing(const FieldList& fields, Version vers
   return BodyLength{BodyLength::Kind::length, *bytes};
 }
 
-// Methods for which a body means nothing: a counted one is passed on, a chunked one is refused
-// (ATTACKS D16).
-bool expects_no_body(std::string_view method) {
-  return method == "GET" || method == "HEAD" || method == "DELETE" || method == "OPTIONS" ||
-         method == "TRACE";
-}
-
 Result<BodyLength, WireFault> read_response_length(ResponseHead& head, std::string_view method) {
   const auto framing = read_framing(head.fields, head.version);
   if (!framing) return framing.error();
@@ -78,6 +71,11 @@ Result<BodyLength, WireFault> read_response_length(ResponseHead& head, std::stri
 }
 
 }  // namespace
+
+bool expects_no_body(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "DELETE" || method == "OPTIONS" ||
+         method == "TRACE";
+}
 
 Result<BodyLength, WireFault> take_request_length(RequestHead& head) {
   const auto framing = read_framing(head.fields, head.version);
