@@ -273,3 +273,38 @@ def test_cancelling_one_stream_of_many_leaves_the_others_alone(start_gate, demo,
                 client.send(h2_raw.rst(stream))
             for stream in opened[1::2]:
                 assert client.wait(stream).body_sha256 == bulk.checksum(2)
+
+
+def test_a_reload_ends_the_streams_that_are_no_longer_allowed(start_gate, demo, authority):
+    """The connection goes on; what it asks for now is decided by the new policy (A20)."""
+    with H2Origin(authority) as origin:
+        config = demo(pins={API: origin.pin})
+        gate = start_gate(config)
+        with H2Client(gate) as client:
+            held = client.open(get(API, "/held"))
+            origin.wait_for(lambda o: o.requests)
+            gate.home.write_config({**config, "sandboxes": without_api(config["sandboxes"])})
+            gate.home.cli("reload", check=0)
+            assert client.wait(held).status in (403, None)
+            origin.wait_for(lambda o: any(c.resets for c in o.connections))
+            assert client.ask("/fine").status == 403
+        assert [r.path for r in origin.requests] == ["/held"]
+
+
+def without_api(sandboxes):
+    kept = lambda rules: [rule for rule in rules if rule.get("allow") != API]
+    return {name: {**box, "rules": kept(box["rules"])} for name, box in sandboxes.items()}
+
+
+def test_a_gate_that_is_told_to_stop_ends_its_connections(start_gate, demo, authority):
+    """With streams that nobody answers, on both sides."""
+    with H2Origin(authority) as origin:
+        gate = start_gate(demo(pins={API: origin.pin}))
+        with H2Client(gate) as client:
+            assert client.ask("/fine").status == 200
+            client.open(get(API, "/held"))
+            client.open(get(API, "/held", "POST"), end=False)
+            origin.wait_for(lambda o: len(o.requests) == 3)
+            gate.stop()
+            client.until_end()
+        origin.wait_for(lambda o: all(c.over for c in o.connections))

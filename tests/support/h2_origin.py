@@ -7,7 +7,7 @@ import queue
 import select
 import socket
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from support import bulk, h2_raw
 from support.h2_raw import PREFACE, Peer

@@ -100,7 +100,9 @@ class Message:
 
     @property
     def trailers(self):
-        return [tuple(pair) for head in self.heads if not head[0][0].startswith(":") for pair in head]
+        return [
+            tuple(pair) for head in self.heads if not head[0][0].startswith(":") for pair in head
+        ]
 
     @property
     def status(self):
