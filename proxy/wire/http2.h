@@ -3,6 +3,7 @@
 // (ATTACKS group E, K2). No sockets, no coroutines, no clock: the caller says what time it is.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -130,6 +131,7 @@ class Http2Session {
   };
 
   void announce();
+  void meter(std::string_view bytes);
   void abuse(const char* what);
   void refuse(StreamId stream);
   void finish_head(StreamId stream, bool ends);
@@ -139,6 +141,9 @@ class Http2Session {
   Http2Events& events_;
   std::unique_ptr<nghttp2_session, FreeSession> session_;
   std::unique_ptr<Building> building_;
+  std::array<char, 9> frame_head_{};  // of the frame that is being received
+  std::size_t frame_head_bytes_ = 0;
+  std::size_t frame_left_;      // octets before the next frame's head
   std::string* out_ = nullptr;  // while collecting
   std::size_t out_until_ = 0;
   Time now_{};
@@ -146,7 +151,7 @@ class Http2Session {
   unsigned own_resets_ = 0;  // submitted by us and not sent yet
   std::uint32_t open_ = 0;   // client: streams begun and not closed
   bool going_ = false;       // GOAWAY sent or received
-  bool broken_ = false;  // the peer broke the protocol
+  bool broken_ = false;      // the peer broke the protocol
   const char* abuse_ = nullptr;
 };
 

@@ -20,7 +20,6 @@ constexpr std::size_t encoder_table_max = 4096;  // whatever the peer would let 
 constexpr std::uint64_t resets_a_second = 20;
 constexpr std::size_t continuations_max = 8;
 constexpr std::size_t settings_max = 32;
-constexpr unsigned first_unknown_type = 0xa;  // behind CONTINUATION
 
 struct FreeCallbacks {
   void operator()(nghttp2_session_callbacks* c) const noexcept { nghttp2_session_callbacks_del(c); }
@@ -71,36 +70,28 @@ void append_fields(std::vector<nghttp2_nv>& pairs, const FieldList& fields) {
   }
 }
 
+bool carries_nothing(unsigned type, unsigned flags, std::size_t bytes) {
+  switch (type) {
+    case NGHTTP2_HEADERS:
+    case NGHTTP2_RST_STREAM:
+    case NGHTTP2_WINDOW_UPDATE:
+    case NGHTTP2_GOAWAY:
+      return false;
+    case NGHTTP2_PING:
+    case NGHTTP2_SETTINGS:
+      return (flags & NGHTTP2_FLAG_ACK) == 0;
+    case NGHTTP2_DATA:
+      return bytes == 0 && (flags & NGHTTP2_FLAG_END_STREAM) == 0;
+    default:  // PRIORITY, CONTINUATION, PUSH_PROMISE and what nobody knows
+      return true;
+  }
+}
+
 }  // namespace
 
 // The library's callbacks. None of them throws or submits anything.
 struct Http2Callbacks {
   static Http2Session& of(void* user) { return *static_cast<Http2Session*>(user); }
-
-  static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* frame, void* user) {
-    Http2Session& self = of(user);
-    const bool ack = (frame->flags & NGHTTP2_FLAG_ACK) != 0;
-    bool idle = false;
-    switch (frame->type) {
-      case NGHTTP2_HEADERS:
-      case NGHTTP2_RST_STREAM:
-      case NGHTTP2_WINDOW_UPDATE:
-      case NGHTTP2_GOAWAY:
-        break;
-      case NGHTTP2_PING:
-      case NGHTTP2_SETTINGS:
-        idle = !ack;
-        break;
-      case NGHTTP2_DATA:
-        idle = frame->length == 0 && (frame->flags & NGHTTP2_FLAG_END_STREAM) == 0;
-        break;
-      default:  // PRIORITY, CONTINUATION, PUSH_PROMISE and what nobody knows
-        idle = true;
-    }
-    if (idle && !self.idle_frames_.spend(self.now_, self.limits_.idle_frames_max))
-      self.abuse("too many frames that carry nothing");
-    return 0;
-  }
 
   static int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     using Kind = Http2Session::Building::Kind;
@@ -166,11 +157,6 @@ struct Http2Callbacks {
     if (building->kind == Http2Session::Building::Kind::request)
       self.events_.on_malformed(building->stream, std::move(building->request), *building->wrong);
     return 0;
-  }
-
-  // What nobody knows is counted in begin_frame() and dropped.
-  static int unpack_unknown(nghttp2_session*, void**, const nghttp2_frame_hd*, void*) {
-    return NGHTTP2_ERR_CANCEL;
   }
 
   static int data_received(nghttp2_session*, std::uint8_t, std::int32_t stream,
@@ -248,13 +234,11 @@ struct Http2Callbacks {
     static const std::unique_ptr<nghttp2_session_callbacks, FreeCallbacks> made = [] {
       nghttp2_session_callbacks* c = nullptr;
       if (nghttp2_session_callbacks_new(&c) != 0) throw std::bad_alloc();
-      nghttp2_session_callbacks_set_on_begin_frame_callback(c, &begin_frame);
       nghttp2_session_callbacks_set_on_begin_headers_callback(c, &begin_headers);
       nghttp2_session_callbacks_set_on_header_callback(c, &header);
       nghttp2_session_callbacks_set_on_invalid_header_callback(c, &invalid_header);
       nghttp2_session_callbacks_set_on_frame_recv_callback(c, &frame_received);
       nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, &invalid_frame);
-      nghttp2_session_callbacks_set_unpack_extension_callback(c, &unpack_unknown);
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, &data_received);
       nghttp2_session_callbacks_set_on_stream_close_callback(c, &stream_closed);
       nghttp2_session_callbacks_set_on_frame_send_callback(c, &frame_sent);
@@ -279,7 +263,10 @@ bool Http2Session::Budget::spend(Time now, unsigned most) {
 }
 
 Http2Session::Http2Session(Role role, const Http2Limits& limits, Http2Events& events)
-    : role_(role), limits_(limits), events_(events) {
+    : role_(role),
+      limits_(limits),
+      events_(events),
+      frame_left_(role == Role::server ? NGHTTP2_CLIENT_MAGIC_LEN : 0) {
   nghttp2_option* raw_option = nullptr;
   if (nghttp2_option_new(&raw_option) != 0) throw std::bad_alloc();
   const std::unique_ptr<nghttp2_option, FreeOption> option(raw_option);
@@ -291,9 +278,6 @@ Http2Session::Http2Session(Role role, const Http2Limits& limits, Http2Events& ev
   nghttp2_option_set_peer_max_concurrent_streams(option.get(), limits.streams_max);
   nghttp2_option_set_stream_reset_rate_limit(option.get(), limits.resets_received_max,
                                              resets_a_second);
-  // Else the library skips them without a word, however many there are (E10).
-  for (unsigned type = first_unknown_type; type <= 0xff; ++type)
-    nghttp2_option_set_user_recv_extension_type(option.get(), static_cast<std::uint8_t>(type));
   nghttp2_session* session = nullptr;
   if (role == Role::server) {
     nghttp2_session_server_new2(&session, Http2Callbacks::all(), this, option.get());
@@ -329,11 +313,38 @@ void Http2Session::abuse(const char* what) {
   if (abuse_ == nullptr) abuse_ = what;
 }
 
+// The heads of the frames, followed beside the library: it skips whole frames, of unknown types or
+// on streams that are closed, without a callback.
+void Http2Session::meter(std::string_view bytes) {
+  while (true) {
+    const std::size_t skipped = std::min(frame_left_, bytes.size());
+    frame_left_ -= skipped;
+    bytes.remove_prefix(skipped);
+    const std::size_t more = std::min(frame_head_.size() - frame_head_bytes_, bytes.size());
+    if (more == 0) return;
+    std::copy_n(bytes.begin(), more, frame_head_.begin() + static_cast<int>(frame_head_bytes_));
+    frame_head_bytes_ += more;
+    bytes.remove_prefix(more);
+    if (frame_head_bytes_ < frame_head_.size()) return;
+    frame_head_bytes_ = 0;
+    const auto octet = [this](std::size_t at) {
+      return static_cast<unsigned char>(frame_head_[at]);
+    };
+    frame_left_ = std::size_t{octet(0)} << 16 | std::size_t{octet(1)} << 8 | std::size_t{octet(2)};
+    if (carries_nothing(octet(3), octet(4), frame_left_) &&
+        !idle_frames_.spend(now_, limits_.idle_frames_max))
+      abuse("too many frames that carry nothing");
+  }
+}
+
 Result<void, WireFault> Http2Session::receive(std::string_view bytes, Time now) {
   now_ = now;
   while (!bytes.empty() && nghttp2_session_want_read(session_.get()) != 0) {
     const std::string_view slice = bytes.substr(0, slice_bytes_max);
-    const ssize_t taken = nghttp2_session_mem_recv(session_.get(), octets(slice), slice.size());
+    meter(slice);
+    const ssize_t taken =
+        abuse_ != nullptr ? 0
+                          : nghttp2_session_mem_recv(session_.get(), octets(slice), slice.size());
     if (abuse_ != nullptr) {
       going_ = true;
       nghttp2_session_terminate_session(session_.get(), NGHTTP2_ENHANCE_YOUR_CALM);

@@ -246,7 +246,6 @@ BROKEN_FRAMING = {
     "DATA on no stream": frame(h2_raw.DATA, 0, 0, b"x"),
     "HEADERS on no stream": head_frame(0),
     "an even stream": head_frame(2),
-    "a stream lower than the last": head_frame(5) + head_frame(3),
     "a frame of 16385 octets": frame(h2_raw.DATA, 0, 1, b"x" * 16385),
     "CONTINUATION of nothing": frame(CONTINUATION, END_HEADERS, 1, HEAD),
     "another frame amid a head": head_frame(1, flags=0) + frame(h2_raw.PING, payload=b"12345678"),
