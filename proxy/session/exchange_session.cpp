@@ -79,14 +79,17 @@ Task<void> ExchangeSession::reply_unrecorded() {
 }
 
 Task<void> ExchangeSession::reply(const Refusal& refusal) {
-  const Reply reply = reply_to(refusal, {sandbox_.name(), audit_.id(), admission_.target()});
+  const ReplyContext context{sandbox_.name(), audit_.id(), admission_.target()};
+  const bool grpc = speaks_grpc(client_.head());
+  const Reply reply = grpc ? grpc_reply_to(refusal, context) : reply_to(refusal, context);
   const bool head_only = client_.head().method == "HEAD";
   // Behind a request that was malformed or misdirected nothing can be trusted to be one.
   const bool policy_said_no =
       refusal.status == 403 || refusal.status == 405 || refusal.status == 429;
   if (refusal.status < 500 && !policy_said_no) client_.close_after_response();
   ResponseHead head = reply.head;
-  const BodyLength length{BodyLength::Kind::length, reply.body.size()};
+  const BodyLength length{grpc ? BodyLength::Kind::none : BodyLength::Kind::length,
+                          reply.body.size()};
   const std::string_view body = head_only ? std::string_view() : std::string_view(reply.body);
   const StreamError error = co_await client_.send_head(head, length, body);
   if (error == StreamError::none) co_await client_.finish(no_trailers);
