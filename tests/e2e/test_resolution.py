@@ -3,6 +3,7 @@ is refused is never asked for, and no answer, however wrong, stops the next requ
 
 import contextlib
 import json
+import socket
 import tempfile
 import threading
 from collections import namedtuple
@@ -12,9 +13,10 @@ import pytest
 
 from support import raw_client
 from support.clients import curl
-from support.dns_server import NXDOMAIN, SERVFAIL, TRUNCATED, Cname, DnsServer
+from support.dns_server import NXDOMAIN, SERVFAIL, TRUNCATED, Cname, DnsServer, port_unreachable
 from support.internet import Internet
 from support.origin import Origin
+from support.pki import client_context
 
 ODD_PORT = 8443  # where the origin's certificate is for another name
 ONE_PORT = 9443  # where only Internet.B listens
@@ -338,9 +340,16 @@ BROKEN = {
     "short-address": lambda query: query.reply([(query.name, 1, 60, b"\x08")]),
     "empty-message": lambda query: b"\0",
     "pointer-loop": pointer_loop,
+    "other-question": lambda query: query.reply().replace(b"\x03pub", b"\x03bup"),
     "wrong-id": lambda query: bytes([query.reply()[0] ^ 255]) + query.reply()[1:],
     "silence": lambda query: None,
     "truncated-for-ever": lambda query: query.reply(flags=TRUNCATED),
+}
+HINTS = {
+    "missing": "the name has no address in DNS",
+    "empty": "the name has no address in DNS",
+    "servfail": "DNS gave no usable answer for this name",
+    "silence": "DNS did not answer in time for this name",
 }
 
 
@@ -360,6 +369,7 @@ def test_whatever_dns_answers_the_client_is_told_and_the_gate_goes_on(fetch, dns
         record, end = fetch.record(host), fetch.end(host)
         assert "address" not in record["target"]
         assert (end["status"], end["error"]) == (502, "dns_failed")
+    assert {name: got[f"{name}.pub.test"].body["hint"] for name in HINTS} == HINTS
     world.assert_untouched()
     assert_still_works(fetch, dns, world)
 
@@ -382,6 +392,9 @@ def test_many_addresses_are_usable_and_one_forbidden_far_behind_still_refuses(
     assert fetch.end("many.pub.test").get("address", Internet.A) in Internet.ALIVE
     assert len(world.connections) == 1
     assert fetch("poisoned.pub.test").reason == "addr_forbidden"
+    too_many = [*many, *(f"203.0.111.{i}" for i in range(100))]
+    dns.has("too-many.pub.test", *too_many)
+    assert fetch("too-many.pub.test").reason == "dns_failed"
     assert len(world.connections) == 1
     inside.assert_untouched()
 
@@ -415,6 +428,39 @@ def test_a_refused_name_and_a_pinned_name_cause_no_query(start, dns, world):
     assert fetch("pinned.pub.test").status == 200
     assert [c.address for c in world.connections] == [Internet.A]
     assert dns.asked() == []
+
+
+def test_an_answer_is_kept_for_its_time_and_no_longer_than_it_says(fetch, dns, world):
+    world.on("/x", last_reply)
+    dns.has("kept.pub.test", Internet.A, ttl=60)
+    dns.has("fleeting.pub.test", Internet.A, ttl=0)
+    for name in ("kept.pub.test", "fleeting.pub.test") * 3:
+        assert fetch(name).status == 200
+    assert dns.count("kept.pub.test") == {"A": 1, "AAAA": 1}
+    assert dns.count("fleeting.pub.test") == {"A": 3, "AAAA": 3}
+    assert len(world.connections) == 6
+
+
+def test_a_server_that_turns_out_to_be_dead_is_left_for_the_next(start, dns, internet, world):
+    """The gate's socket to it breaks, and the next one gets the same number; whoever still waited on
+    the first must not make the second deaf."""
+    internet.resolv_conf.write_text(f"nameserver {Internet.C}\nnameserver 127.0.0.1\n")
+    gone = internet.world.bound(Internet.C, 53, socket.SOCK_DGRAM)
+    icmp = internet.world.bound(Internet.C, 0, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+
+    def end():
+        for _ in ("A", "AAAA"):
+            _, client = gone.recvfrom(512)
+        icmp.sendto(port_unreachable((Internet.C, 53), client), client)
+
+    fetch = start()
+    dns.has("somewhere.pub.test", Internet.A)
+    with gone, icmp:
+        thread = threading.Thread(target=end, daemon=True)
+        thread.start()
+        assert fetch("somewhere.pub.test").status == 200
+        thread.join(10)
+    assert dns.count("somewhere.pub.test") == {"A": 1, "AAAA": 1}
 
 
 def test_one_canonical_name_is_asked_for_whatever_its_spelling(fetch, dns, world):
@@ -475,13 +521,13 @@ def test_many_who_want_one_new_name_share_one_look_up_a_worker(
 
     dns.answers("popular.pub.test", held)
     gate = start(workers=workers).gate
+    trust = client_context(gate.ca_file())
     with contextlib.ExitStack() as stack:
-        streams = [
-            stack.enter_context(
-                raw_client.tunnel(directory / "gate.sock", "popular.pub.test", gate.ca_file())
-            )
-            for _ in range(count)
-        ]
+        streams = []
+        for _ in range(count):
+            stream, _ = raw_client.connect(directory / "gate.sock", "popular.pub.test:443")
+            streams.append(stack.enter_context(stream))
+            raw_client.start_tls(stream, "popular.pub.test", None, trust)
         for stream in streams:
             stream.send(raw_client.request_bytes("GET", "popular.pub.test", "/x"))
         everybody_asked.set()

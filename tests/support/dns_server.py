@@ -195,3 +195,16 @@ class DnsServer:
 
     def __exit__(self, *_):
         self.stop()
+
+
+def port_unreachable(server, client):
+    """The ICMP message by which a machine tells `client` that nothing listens on `server`; each an
+    (address, port)."""
+    addresses = [ipaddress.ip_address(address).packed for address, _ in (client, server)]
+    ip = struct.pack(">BBHHHBBH", 0x45, 0, 28, 0, 0, 64, socket.IPPROTO_UDP, 0) + b"".join(addresses)
+    udp = struct.pack(">HHHH", client[1], server[1], 8, 0)
+    message = struct.pack(">BBHI", 3, 3, 0, 0) + ip + udp
+    total = sum(struct.unpack(f">{len(message) // 2}H", message))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return message[:2] + struct.pack(">H", 0xFFFF - total) + message[4:]

@@ -19,9 +19,9 @@ import json, socket
 control = socket.socket(fileno=0)
 control.send(b"ready")
 while data := control.recv(4096):
-    family, kind, address, port = json.loads(data)
+    family, kind, protocol, address, port = json.loads(data)
     try:
-        with socket.socket(family, kind) as sock:
+        with socket.socket(family, kind, protocol) as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((address, port))
             if kind == socket.SOCK_STREAM:
@@ -61,10 +61,10 @@ class Side:
     def ran(self, *command):
         return ran(*self.entering(), *command)
 
-    def bound(self, address, port, kind=socket.SOCK_STREAM):
+    def bound(self, address, port, kind=socket.SOCK_STREAM, protocol=0):
         """A socket bound in here; one for streams listens. `::` takes IPv4 as well."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._control.send(json.dumps([family, kind, address, port]).encode())
+        self._control.send(json.dumps([family, kind, protocol, address, port]).encode())
         said, descriptors, _, _ = socket.recv_fds(self._control, 256, 1)
         assert descriptors, f"no socket on {address} port {port}: {said.decode()}"
         os.set_inheritable(descriptors[0], False)
