@@ -1,127 +1,21 @@
-"""The gate's own resolution of names, with real DNS answers: what is dialled is what was checked, what
-is refused is never asked for, and no answer, however wrong, stops the next request."""
+"""The gate's own resolution of names, with real DNS answers: what is dialled is what was checked,
+what is refused is never asked for. What goes wrong in DNS: test_resolution_faults.py."""
 
 import contextlib
 import json
-import socket
-import tempfile
 import threading
-from collections import namedtuple
-from pathlib import Path
 
 import pytest
 
 from support import raw_client
 from support.clients import curl
-from support.dns_server import NXDOMAIN, SERVFAIL, TRUNCATED, Cname, DnsServer, port_unreachable
+from support.dns_server import Cname
+from support.fetching import PORTS, assert_still_works, last_reply, pub_test_config
 from support.internet import Internet
 from support.origin import Origin
 from support.pki import client_context
 
-ODD_PORT = 8443  # where the origin's certificate is for another name
-ONE_PORT = 9443  # where only Internet.B listens
-Fetched = namedtuple("Fetched", "status seconds body reason")
-
-
-@pytest.fixture(scope="module")
-def internet():
-    with tempfile.TemporaryDirectory(prefix="egret-e2e-dns-") as path:
-        with Internet(Path(path)) as running:
-            yield running
-
-
-@pytest.fixture
-def dns(internet):
-    udp, tcp = (internet.machine.bound("127.0.0.1", 53, kind) for kind in (2, 1))
-    with DnsServer(udp, tcp) as server:
-        yield server
-    internet.resolver()
-
-
-@pytest.fixture
-def world(internet, authority):
-    """On port 443 of every address of the world."""
-    with Origin(authority, "*.pub.test", listener=internet.world.bound("::", 443)) as running:
-        yield running
-
-
-@pytest.fixture
-def inside(internet, authority):
-    """On port 443 of every address of the gate's own machine, loopback among them."""
-    with Origin(authority, "*.pub.test", listener=internet.machine.bound("::", 443)) as running:
-        yield running
-
-
-class Fetching:
-    """curl behind a gate on the machine."""
-
-    def __init__(self, gate):
-        self.gate = gate
-
-    def __call__(self, host, *flags, port=443, seconds=30):
-        url = f"https://{host}" + (f":{port}" if port != 443 else "") + "/x"
-        done = curl(self.gate, "-w", "\n%{http_code} %{time_total}", *flags, url, seconds=seconds)
-        body, _, last = done.stdout.decode().rpartition("\n")
-        status, elapsed = last.split()
-        told = json.loads(body) if body else {}
-        return Fetched(int(status), float(elapsed), told, told.get("reason"))
-
-    def all(self, *hosts, **options):
-        """At the same time; {host: Fetched}."""
-        got = {}
-        run = lambda host: got.__setitem__(host, self(host, **options))
-        threads = [threading.Thread(target=run, args=(host,)) for host in hosts]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return got
-
-    def record(self, host):
-        return self.gate.audit.one(event="request", host=host)
-
-    def end(self, host):
-        return self.gate.audit.response_to(self.record(host))
-
-
-@pytest.fixture
-def start(start_gate, make_home, internet, authority, dns, directory):
-    """start(**origins) → a Fetching. One worker, unless the test says otherwise: each has a resolver."""
-
-    def begin(workers=1, **origins):
-        ports = [443, ODD_PORT, ONE_PORT]
-        config = {
-            "version": 1,
-            "listen": [
-                {"address": "127.0.0.1:0", "sandbox": "web"},
-                {"unix": str(directory / "gate.sock"), "sandbox": "web"},
-            ],
-            "workers": workers,
-            "origins": {"ca_files": [str(authority.ca_file)], **origins},
-            "sandboxes": {"web": {"rules": [{"allow": "*.pub.test", "ports": ports}]}},
-        }
-        home = make_home(config)
-        home.within = internet.machine.entering(home.work)
-        return Fetching(start_gate(home=home))
-
-    return begin
-
-
-@pytest.fixture
-def fetch(start):
-    return start()
-
-
-def last_reply(exchange):
-    """After which the gate has to make a new connection, and to look the name up again."""
-    exchange.reply(200, "{}", [("connection", "close")])
-    exchange.close_after()
-
-
-def assert_still_works(fetch, dns, world, name="afterwards.pub.test"):
-    dns.has(name, Internet.A)
-    assert fetch(name).status == 200
-    assert world.connections[-1].address == Internet.A
+_, ODD_PORT, ONE_PORT = PORTS  # where a certificate is for another name; where one address listens
 
 
 # --- names that lead somewhere
@@ -139,17 +33,15 @@ def test_a_name_is_reached_at_its_address_and_the_record_carries_it(fetch, dns, 
 
 
 def test_a_chain_of_aliases_is_followed_and_only_the_asked_name_counts(
-    start, dns, world, internet, authority
+    start_fetching, dns, world, internet, authority
 ):
-    """The middle and the end of the chain are names that no rule allows; the certificate must be for
-    the name that was asked for, and one for the chain's end is not."""
+    """The middle and the end of the chain are names that no rule allows; the certificate must be
+    for the name that was asked for, and one for the chain's end is not."""
     dns.has("alias.pub.test", Cname("middle.cdn.example"))
     dns.has("middle.cdn.example", Cname("end.cdn.example"))
     dns.has("end.cdn.example", Internet.B)
-    fetch = start()
-    odd = Origin(
-        authority, "end.cdn.example", listener=internet.world.bound(Internet.B, ODD_PORT)
-    )
+    fetch = start_fetching()
+    odd = Origin(authority, "end.cdn.example", listener=internet.world.bound(Internet.B, ODD_PORT))
     with odd:
         assert fetch("alias.pub.test").status == 200
         assert world.requests[0].sni == "alias.pub.test"
@@ -215,8 +107,8 @@ def test_one_forbidden_address_among_several_refuses_the_name_whatever_the_order
     assert_still_works(fetch, dns, world)
 
 
-def test_an_opened_range_is_dialled_and_metadata_stays_closed(start, dns, world):
-    fetch = start(allow_addresses=["10.1.0.0/16", "169.254.0.0/16", "168.63.0.0/16"])
+def test_an_opened_range_is_dialled_and_metadata_stays_closed(start_fetching, dns, world):
+    fetch = start_fetching(allow_addresses=["10.1.0.0/16", "169.254.0.0/16", "168.63.0.0/16"])
     dns.has("private.pub.test", Internet.PRIVATE)
     dns.has("link-local.pub.test", Internet.LINK_LOCAL)
     dns.has("neighbour.pub.test", "10.2.0.1")
@@ -241,9 +133,7 @@ def test_a_public_address_of_the_gates_own_machine_is_refused(fetch, dns, inside
 # --- rebinding
 
 
-def test_a_name_that_moves_to_loopback_is_refused_at_its_next_connection(
-    fetch, dns, world, inside
-):
+def test_a_name_that_moves_to_loopback_is_refused_at_its_next_connection(fetch, dns, world, inside):
     world.on("/x", last_reply)
     dns.has("moving.pub.test", Internet.A, ttl=0)
     assert fetch("moving.pub.test").status == 200
@@ -277,9 +167,11 @@ def test_between_the_check_and_the_dial_nothing_is_asked_again(fetch, dns, world
 
 
 @pytest.mark.limit(60)
-def test_where_one_address_is_dead_the_next_one_is_dialled(start, dns, internet, authority):
+def test_where_one_address_is_dead_the_next_one_is_dialled(
+    start_fetching, dns, internet, authority
+):
     """And where all are, the answer says so in words within the dialler's limit of 10 s."""
-    fetch = start()
+    fetch = start_fetching()
     alive = {
         "silent-first": (Internet.SILENT_SIX, Internet.B),
         "unreachable-first": (Internet.UNREACHABLE_SIX, Internet.B),
@@ -316,109 +208,12 @@ def test_where_one_address_is_dead_the_next_one_is_dialled(start, dns, internet,
         assert [c.address for c in only.connections] == [Internet.B] * len(alive)
 
 
-# --- answers that are none
-
-
-def in_two_sizes(query):
-    """Truncated over UDP; the whole answer over TCP."""
-    if not query.tcp:
-        return query.reply(flags=TRUNCATED)
-    return query.reply(query.addresses(Internet.A))
-
-
-def pointer_loop(query):
-    """An owner name that points at itself."""
-    whole = query.reply()
-    looped = b"\xc0" + bytes([len(whole)]) + b"\0\1\0\1\0\0\0\x3c\0\4\x08\x08\x08\x08"
-    return whole[:6] + b"\0\1" + whole[8:] + looped
-
-
-BROKEN = {
-    "refused": lambda query: query.reply(code=5),
-    "garbage": lambda query: query.reply()[:2] + b"\xff" * 40,
-    "cut": lambda query: query.reply([(query.name, 1, 60, b"\x08\x08\x08\x08")])[:-3],
-    "short-address": lambda query: query.reply([(query.name, 1, 60, b"\x08")]),
-    "empty-message": lambda query: b"\0",
-    "pointer-loop": pointer_loop,
-    "other-question": lambda query: query.reply().replace(b"\x03pub", b"\x03bup"),
-    "wrong-id": lambda query: bytes([query.reply()[0] ^ 255]) + query.reply()[1:],
-    "silence": lambda query: None,
-    "truncated-for-ever": lambda query: query.reply(flags=TRUNCATED),
-}
-HINTS = {
-    "missing": "the name has no address in DNS",
-    "empty": "the name has no address in DNS",
-    "servfail": "DNS gave no usable answer for this name",
-    "silence": "DNS did not answer in time for this name",
-}
-
-
-@pytest.mark.limit(60)
-def test_whatever_dns_answers_the_client_is_told_and_the_gate_goes_on(fetch, dns, world):
-    dns.has("servfail.pub.test", code=SERVFAIL)
-    dns.has("empty.pub.test")
-    dns.has("loop.pub.test", Cname("loop.pub.test"))
-    for name, reply in BROKEN.items():
-        dns.answers(f"{name}.pub.test", reply)
-    names = ["missing", "servfail", "empty", "loop", *BROKEN]
-    got = fetch.all(*(f"{name}.pub.test" for name in names))
-    wrong = {host: f for host, f in got.items() if (f.status, f.reason) != (502, "dns_failed")}
-    assert wrong == {}
-    for host, fetched in got.items():
-        assert fetched.body["hint"] and fetched.seconds < 15, host
-        record, end = fetch.record(host), fetch.end(host)
-        assert "address" not in record["target"]
-        assert (end["status"], end["error"]) == (502, "dns_failed")
-    assert {name: got[f"{name}.pub.test"].body["hint"] for name in HINTS} == HINTS
-    world.assert_untouched()
-    assert_still_works(fetch, dns, world)
-
-
-def test_a_truncated_answer_is_asked_for_again_over_tcp(fetch, dns, world):
-    dns.answers("long.pub.test", in_two_sizes)
-    assert fetch("long.pub.test").status == 200
-    assert [c.address for c in world.connections] == [Internet.A]
-    kinds = [(q.type, q.tcp) for q in dns.queries]
-    assert sorted(kinds) == [("A", False), ("A", True), ("AAAA", False), ("AAAA", True)]
-
-
-def test_many_addresses_are_usable_and_one_forbidden_far_behind_still_refuses(
-    fetch, dns, world, inside
-):
-    many = [f"203.0.112.{i}" for i in range(10, 210)]
-    dns.has("many.pub.test", *many)
-    dns.has("poisoned.pub.test", *many, "127.0.0.1")
-    assert fetch("many.pub.test").status == 200
-    assert fetch.end("many.pub.test").get("address", Internet.A) in Internet.ALIVE
-    assert len(world.connections) == 1
-    assert fetch("poisoned.pub.test").reason == "addr_forbidden"
-    too_many = [*many, *(f"203.0.111.{i}" for i in range(100))]
-    dns.has("too-many.pub.test", *too_many)
-    assert fetch("too-many.pub.test").reason == "dns_failed"
-    assert len(world.connections) == 1
-    inside.assert_untouched()
-
-
-def test_one_family_that_fails_does_not_spoil_the_other(fetch, dns, world):
-    def four_only(code):
-        def reply(query):
-            if query.type != "A":
-                return query.reply(code=code)
-            return query.reply(query.addresses(Internet.A))
-
-        return reply
-
-    for name, code in (("nx", NXDOMAIN), ("servfail", SERVFAIL), ("not-implemented", 4)):
-        dns.answers(f"{name}.pub.test", four_only(code))
-        assert fetch(f"{name}.pub.test").status == 200, name
-
-
 # --- what is asked, and what is not
 
 
-def test_a_refused_name_and_a_pinned_name_cause_no_query(start, dns, world):
+def test_a_refused_name_and_a_pinned_name_cause_no_query(start_fetching, dns, world):
     pin = f"{Internet.A}:443"
-    fetch = start(resolve={"pinned.pub.test": pin})
+    fetch = start_fetching(resolve={"pinned.pub.test": pin})
     dns.has("evil.example", Internet.B)
     dns.has("pinned.pub.test", Internet.B)
     assert fetch("evil.example").reason == "host_not_allowed"
@@ -441,28 +236,6 @@ def test_an_answer_is_kept_for_its_time_and_no_longer_than_it_says(fetch, dns, w
     assert len(world.connections) == 6
 
 
-def test_a_server_that_turns_out_to_be_dead_is_left_for_the_next(start, dns, internet, world):
-    """The gate's socket to it breaks, and the next one gets the same number; whoever still waited on
-    the first must not make the second deaf."""
-    internet.resolv_conf.write_text(f"nameserver {Internet.C}\nnameserver 127.0.0.1\n")
-    gone = internet.world.bound(Internet.C, 53, socket.SOCK_DGRAM)
-    icmp = internet.world.bound(Internet.C, 0, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-
-    def end():
-        for _ in ("A", "AAAA"):
-            _, client = gone.recvfrom(512)
-        icmp.sendto(port_unreachable((Internet.C, 53), client), client)
-
-    fetch = start()
-    dns.has("somewhere.pub.test", Internet.A)
-    with gone, icmp:
-        thread = threading.Thread(target=end, daemon=True)
-        thread.start()
-        assert fetch("somewhere.pub.test").status == 200
-        thread.join(10)
-    assert dns.count("somewhere.pub.test") == {"A": 1, "AAAA": 1}
-
-
 def test_one_canonical_name_is_asked_for_whatever_its_spelling(fetch, dns, world):
     world.on("/x", last_reply)
     dns.has("spelt.pub.test", Internet.A, ttl=0)
@@ -481,12 +254,12 @@ def test_one_canonical_name_is_asked_for_whatever_its_spelling(fetch, dns, world
     ],
     ids=["search", "domain"],
 )
-def test_search_domains_are_never_appended(start, dns, internet, world, lines):
+def test_search_domains_are_never_appended(start_fetching, dns, internet, world, lines):
     internet.resolver(*lines)
     dns.has("missing.pub.test.corp.example", Internet.A)
     dns.has("here.pub.test.corp.example", Internet.B)
     dns.has("here.pub.test", Internet.A)
-    fetch = start()
+    fetch = start_fetching()
     assert fetch("missing.pub.test").reason == "dns_failed"
     world.assert_untouched()
     assert fetch("here.pub.test").status == 200
@@ -494,13 +267,13 @@ def test_search_domains_are_never_appended(start, dns, internet, world, lines):
     assert {name for name, _ in dns.asked()} == {"missing.pub.test", "here.pub.test"}
 
 
-def test_the_hosts_file_means_nothing(start, dns, internet, world, directory):
+def test_the_hosts_file_means_nothing(start_fetching, dns, internet, world, directory):
     hosts = directory / "hosts"
     hosts.write_text(f"{Internet.B} written.pub.test\n{Internet.B} only-written.pub.test\n")
     dns.has("written.pub.test", Internet.A)
     internet.machine.ran("mount", "--bind", hosts, "/etc/hosts")
     try:
-        fetch = start()
+        fetch = start_fetching()
         assert fetch("written.pub.test").status == 200
         assert fetch("only-written.pub.test").reason == "dns_failed"
     finally:
@@ -510,7 +283,7 @@ def test_the_hosts_file_means_nothing(start, dns, internet, world, directory):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_many_who_want_one_new_name_share_one_look_up_a_worker(
-    start, dns, world, directory, workers
+    start_fetching, dns, world, directory, workers
 ):
     """The answer is held back until all have asked; who comes later still finds it kept."""
     count, everybody_asked = 40, threading.Event()
@@ -520,7 +293,7 @@ def test_many_who_want_one_new_name_share_one_look_up_a_worker(
         return query.reply(query.addresses(Internet.A))
 
     dns.answers("popular.pub.test", held)
-    gate = start(workers=workers).gate
+    gate = start_fetching(workers=workers).gate
     trust = client_context(gate.ca_file())
     with contextlib.ExitStack() as stack:
         streams = []
@@ -556,14 +329,7 @@ print(json.dumps(told))
 
 def test_the_sandbox_itself_sends_no_query(make_home, internet, dns, world, authority):
     """The only questions that the DNS server sees are the gate's own, for what was dialled."""
-    home = make_home(
-        {
-            "version": 1,
-            "workers": 1,
-            "origins": {"ca_files": [str(authority.ca_file)]},
-            "sandboxes": {"web": {"rules": [{"allow": "*.pub.test"}]}},
-        }
-    )
+    home = make_home(pub_test_config(authority))
     home.within = internet.machine.entering(home.work)
     dns.has("one.pub.test", Internet.A)
     dns.has("direct.evil.example", Internet.B)

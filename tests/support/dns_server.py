@@ -1,5 +1,5 @@
-"""An authoritative answer to everything: a small DNS server over UDP and TCP. It answers from a table
-that the test may change at any moment, and keeps every question that it saw."""
+"""A small DNS server over UDP and TCP. It answers from a table that the test may change at any
+moment, and keeps every question that it saw."""
 
 import ipaddress
 import socket
@@ -111,10 +111,6 @@ class DnsServer:
         kinds = [kind for _, kind in self.asked(name)]
         return {kind: kinds.count(kind) for kind in kinds}
 
-    def forget(self):
-        with self._lock:
-            self.queries.clear()
-
     # --- serving
 
     def _table_reply(self, query):
@@ -201,7 +197,9 @@ def port_unreachable(server, client):
     """The ICMP message by which a machine tells `client` that nothing listens on `server`; each an
     (address, port)."""
     addresses = [ipaddress.ip_address(address).packed for address, _ in (client, server)]
-    ip = struct.pack(">BBHHHBBH", 0x45, 0, 28, 0, 0, 64, socket.IPPROTO_UDP, 0) + b"".join(addresses)
+    ip = struct.pack(">BBHHHBBH", 0x45, 0, 28, 0, 0, 64, socket.IPPROTO_UDP, 0) + b"".join(
+        addresses
+    )
     udp = struct.pack(">HHHH", client[1], server[1], 8, 0)
     message = struct.pack(">BBHI", 3, 3, 0, 0) + ip + udp
     total = sum(struct.unpack(f">{len(message) // 2}H", message))

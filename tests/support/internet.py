@@ -78,8 +78,7 @@ class Side:
 
 class Internet:
     """`machine`: where the gate runs; its /etc/resolv.conf is `resolv_conf`. `world`: everything
-    else; it has the addresses in ALIVE, sends no answer whatever from SILENT, and says that there is
-    no way to UNREACHABLE."""
+    else; it has the addresses in ALIVE and is silent at SILENT. There is no way to UNREACHABLE."""
 
     A, B, C = "203.0.112.10", "203.0.112.20", "203.0.112.30"
     SIX = "2a00:112::10"
