@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -49,6 +50,9 @@ class ClientExchange {
   virtual void resume() = 0;
   // The connection ends behind this response.
   virtual void close_after_response() = 0;
+  // Called once if the client gives up before it has the whole response, where the version can tell
+  // at once (a reset stream).
+  virtual void when_given_up(std::function<void()>) {}
   // What was begun cannot be completed: the client must not take it for whole.
   virtual void abort() = 0;
   // A head has been sent; no reply of our own is possible any more.

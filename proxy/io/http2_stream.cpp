@@ -95,6 +95,7 @@ void Http2Stream::reset(std::uint32_t code) {
     give_up_received();
     connection_->reset(id_, code);
   }
+  given_up_ = nullptr;
   error_ = StreamError::closed;
   connection_ = nullptr;
   sending_ = {};
@@ -108,6 +109,7 @@ void Http2Stream::stop_reading() {
 }
 
 void Http2Stream::leave() {
+  given_up_ = nullptr;
   sending_ = {};
   if (connection_ == nullptr) return;
   if (!end_sent_) return reset(http2_code::cancel);
@@ -137,17 +139,20 @@ void Http2Stream::closed(std::uint32_t code) {
   if (connection_ == nullptr) return;
   give_up_received();
   refused_ = code == http2_code::refused_stream;
-  if (error_ == StreamError::none) error_ = StreamError::failed;
-  connection_ = nullptr;
-  readable_event_.notify();
-  writable_event_.notify();
+  end_with(StreamError::failed);
 }
 
 void Http2Stream::connection_ended(StreamError error) {
-  error_ = error;
+  end_with(error);
+}
+
+void Http2Stream::end_with(StreamError error) {
+  if (error_ == StreamError::none) error_ = error;
   connection_ = nullptr;
   readable_event_.notify();
   writable_event_.notify();
+  const auto given_up = std::exchange(given_up_, nullptr);
+  if (given_up && !end_sent_) given_up();
 }
 
 void Http2Stream::taken(std::size_t bytes) {

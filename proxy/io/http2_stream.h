@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,8 @@ class Http2Stream {
   void reset(std::uint32_t code);
   void stop_reading();
   void resume_reading() { reading_stopped_ = false; }
+  // Called if the peer, or the connection, ends before we have sent all.
+  void when_given_up(std::function<void()> then) { given_up_ = std::move(then); }
   // The exchange is over: what it left undone is undone for good.
   void leave();
   // The head that was submitted is the whole message.
@@ -59,6 +62,7 @@ class Http2Stream {
  private:
   static constexpr std::size_t heads_max = 16;
   StreamError broken() const;
+  void end_with(StreamError error);
   void give_up_received();
 
   Http2Connection* connection_;  // null once closed
@@ -80,6 +84,7 @@ class Http2Stream {
   bool ending_ = false;
   bool end_sent_ = false;
 
+  std::function<void()> given_up_;
   StreamError error_ = StreamError::none;
   bool refused_ = false;  // surely not acted on (RFC 9113 8.7)
 };
