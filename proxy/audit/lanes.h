@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "proxy/audit/descriptor.h"
+#include "policy/unique_fd.h"
 #include "proxy/audit/log.h"
 
 namespace egret {
@@ -36,7 +36,7 @@ class Wakeup {
   void wait(std::optional<AuditClock::time_point> deadline);
 
  private:
-  Descriptor fd_;
+  UniqueFd fd_;
 };
 
 class Lanes {
