@@ -39,7 +39,4 @@ Reply reply_to(const Refusal& refusal, const ReplyContext& context);
 bool speaks_grpc(const RequestHead& head);
 Reply grpc_reply_to(const Refusal& refusal, const ReplyContext& context);
 
-// A JSON string literal, everything outside 0x20-0x7e escaped.
-void append_json_string(std::string& out, std::string_view text);
-
 }  // namespace egret

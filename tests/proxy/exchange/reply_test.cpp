@@ -90,20 +90,6 @@ TEST_CASE("statuses follow from the reason in one place") {
             .head.fields.has("proxy-authenticate"));
 }
 
-TEST_CASE("any byte becomes a JSON string that reads back") {
-  std::string bytes;
-  for (int byte = 0; byte < 256; ++byte)
-    bytes += static_cast<char>(byte);
-  std::string out;
-  append_json_string(out, bytes);
-  for (const char c : out)
-    CHECK((c >= 0x20 && c < 0x7f));
-  const auto json = nlohmann::json::parse(out, nullptr, false);
-  REQUIRE(json.is_string());
-  const std::string text = json.get<std::string>();
-  CHECK(text.substr(0, 0x80) == bytes.substr(0, 0x80));
-}
-
 TEST_CASE("what a refused request said is not said back") {
   const SnapshotPtr snapshot = scene();
   const std::string marker = "xyzzyMARKERxyzzy";
