@@ -27,10 +27,6 @@ void AuditWriter::submit_end(unsigned lane, std::string body) {
   signal(end_waits);
 }
 
-void AuditWriter::reopen() {
-  signal(reopen_wanted);
-}
-
 void AuditWriter::stop() {
   stopping_ = true;
   writer_wakeup_.wake();
@@ -66,7 +62,7 @@ bool AuditWriter::drained(Time now) const {
 void AuditWriter::wait_for_work() {
   for (;;) {
     const unsigned signals = signals_;
-    if ((signals & (decision_waits | reopen_wanted)) != 0) return;
+    if ((signals & decision_waits) != 0) return;
     const Time now = AuditClock::now();
     if (failing_) {
       if (now >= next_try_) return;
@@ -81,11 +77,10 @@ void AuditWriter::wait_for_work() {
 }
 
 void AuditWriter::work() {
-  const bool look = (signals_.exchange(0) & reopen_wanted) != 0;
+  signals_ = 0;
   ends_due_.reset();
   std::vector<Entry> fresh = lanes_.take_all();
   const Time now = AuditClock::now();
-  if (look) next_look_ = now;
   if (failing_ && now < next_try_) {
     keep_waiting(std::move(fresh));
     return;
