@@ -45,6 +45,7 @@ Policy sample() {
   rules.push_back(allow("192.0.2.7"));
   rules.push_back(allow("part.example"));
   rules.push_back(deny("part.example").paths({"/admin/**", "/@evil/**"}));
+  rules.push_back(deny("part.example").paths({"/exact", "/folder/"}));
   rules.push_back(deny("part.example").methods({"DELETE"}));
   rules.push_back(deny("part.example").ports({80}));
   rules.push_back(allow("odd.example").methods({"GET", "PROPFIND"}));
@@ -127,6 +128,11 @@ TEST_CASE("every request gets the verdict of the rule that speaks of it") {
       {"https://part.example", "GET", "/admin;x=1/y", "path_not_allowed", "deny part.example"},
       {"https://part.example", "GET", "/%40evil/x", "path_not_allowed", "deny part.example"},
       {"https://part.example", "GET", "/%40Evil%3bx/y", "path_not_allowed", "deny part.example"},
+      {"https://part.example", "GET", "/exact/", "path_not_allowed", "deny part.example"},
+      {"https://part.example", "GET", "/exact%3b/", "path_not_allowed", "deny part.example"},
+      {"https://part.example", "GET", "/exact/?x", "path_not_allowed", "deny part.example"},
+      {"https://part.example", "GET", "/folder", "path_not_allowed", "deny part.example"},
+      {"https://part.example", "GET", "/exactly/", "rule", "allow part.example"},
       {"https://part.example", "DELETE", "/", "method_not_allowed", "deny part.example"},
       {"https://part.example", "delete", "/", "method_not_allowed", "deny part.example"},
       {"http://part.example", "GET", "/", "port_not_allowed", "deny part.example"},
