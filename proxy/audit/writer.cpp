@@ -23,8 +23,12 @@ void AuditWriter::submit(unsigned lane, std::string body, AuditLog::Done done) {
 }
 
 void AuditWriter::submit_end(unsigned lane, std::string body) {
-  lanes_.push(lane, Entry{std::move(body), nullptr, AuditClock::now(), EntryKind::end, 0});
-  signal(end_waits);
+  Entry entry{std::move(body), nullptr, AuditClock::now(), EntryKind::end, 0};
+  if (lanes_.push_within(options_.kept_bytes_max / lanes_.count(), lane, std::move(entry))) {
+    signal(end_waits);
+  } else {
+    ++lost_;
+  }
 }
 
 void AuditWriter::stop() {
