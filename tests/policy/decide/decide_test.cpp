@@ -273,6 +273,11 @@ TEST_CASE("a tunnel needs a rule that says so, and no deny rule that could mean 
     }
     if (got == "rule") CHECK(std::get<Permit>(verdict).tunnel());
   }
+  // On another port the tunnel's rule is not what stands in the way.
+  CHECK(refuse_early(policy, target("https://ssh.example:2222"))->reason ==
+        Reason::port_not_allowed);
+  CHECK(refuse_early(policy, target("https://pinned.example:2222"))->reason ==
+        Reason::protocol_denied);
 }
 
 TEST_CASE("a target is refused early only where nothing could be permitted") {
