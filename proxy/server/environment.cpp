@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <unistd.h>
 
 namespace egret {
@@ -84,6 +85,23 @@ Variables trust_variables(const std::string& bundle_path, const std::string& tru
           " -Djavax.net.ssl.trustStorePassword=changeit";
   out.emplace_back("JAVA_TOOL_OPTIONS", java);
   return out;
+}
+
+std::vector<std::string> system_bundle_files() {
+  constexpr std::array<const char*, 4> usual = {
+      "/etc/ssl/certs/ca-certificates.crt",                 // Debian, Arch, Alpine
+      "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // Fedora
+      "/etc/ssl/ca-bundle.pem",                             // SUSE
+      "/etc/ssl/cert.pem",
+  };
+  std::vector<std::string> found;
+  for (const char* path : usual) {
+    std::error_code error;
+    const std::string file = std::filesystem::canonical(path, error);
+    const bool ours = !error && std::filesystem::is_regular_file(file, error);
+    if (ours && std::find(found.begin(), found.end(), file) == found.end()) found.push_back(file);
+  }
+  return found;
 }
 
 Variables placeholder_variables(const GrantTable& grants) {

@@ -132,6 +132,8 @@ Result<Prepared, Failure> prepare(const RunFlags& flags) {
   request.hidden_paths = hidden_paths(setup->config, sandbox, request.writable_paths);
   request.environment = std::move(environment.variables);
   request.files = {{bundle_inside, *bundle}, {trust_store_inside, jks_trust_store(*bundle)}};
+  for (const std::string& file : system_bundle_files())
+    request.files.push_back({file, *bundle});
   return Prepared{std::move(*setup), std::move(*authority), std::move(*snapshot),
                   std::move(request)};
 }

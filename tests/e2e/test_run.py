@@ -35,6 +35,12 @@ def environment_inside(home, **options):
     return dict(pair.split("=", 1) for pair in done.stdout.split("\0") if pair)
 
 
+def test_a_program_that_reads_no_variable_trusts_the_gate_too(home):
+    # The system's own bundle is the sandbox's inside.
+    done = home.run("env", "-i", "curl", "-sS", "https://api.demo.test/fixed/3")
+    assert (done.returncode, done.stdout) == (0, "xxx"), done.stderr
+
+
 # --- the command
 
 
