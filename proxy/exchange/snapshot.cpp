@@ -87,10 +87,12 @@ SnapshotPtr make_snapshot(std::string sandbox, std::uint64_t generation, Policy 
   Entries redact;
   Entries mask;
   Entries body;
+  Entries websocket;
   const std::size_t grant_count = snapshot->grants.grants().size();
   redact.reserve(spellings_max * grant_count);
   mask.reserve(spellings_max * grant_count);
   body.reserve(grant_count);
+  websocket.reserve(grant_count);
   const std::vector<Grant>& all = snapshot->grants.grants();
   for (std::size_t id = 0; id < all.size(); ++id) {
     const Grant& grant = all[id];
@@ -98,10 +100,14 @@ SnapshotPtr make_snapshot(std::string sandbox, std::uint64_t generation, Policy 
     const std::string& placeholder = grant.placeholder.text();
     const bool in_body = grant.has(PlaceKind::body);
     body.push_back({placeholder, in_body ? std::string(grant.secret->reveal()) : placeholder, id});
+    const bool in_websocket = grant.has(PlaceKind::websocket);
+    websocket.push_back(
+        {placeholder, in_websocket ? std::string(grant.secret->reveal()) : placeholder, id});
   }
   snapshot->redact = std::make_shared<const Needles>(std::move(redact));
   snapshot->mask = std::make_shared<const Needles>(std::move(mask));
   snapshot->body = std::make_shared<const Needles>(std::move(body));
+  snapshot->websocket = std::make_shared<const Needles>(std::move(websocket));
   return snapshot;
 }
 
