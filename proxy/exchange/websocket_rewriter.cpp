@@ -6,11 +6,6 @@ namespace egret {
 namespace {
 
 constexpr std::size_t step_bytes_max = std::size_t{32} << 10;
-constexpr std::uint16_t protocol_error = 1002;
-
-WebSocketStop stop_of(const WireFault& fault) {
-  return {fault.reason, protocol_error, fault.what};
-}
 
 unsigned window_bits(WebSocketSide sender, const WebSocketDeflate& deflate) {
   return sender == WebSocketSide::client ? deflate.client_max_window_bits
@@ -24,6 +19,11 @@ ContextTakeover takeover(WebSocketSide sender, const WebSocketDeflate& deflate) 
 }
 
 }  // namespace
+
+WebSocketStop stop_of(const WireFault& fault) {
+  constexpr std::uint16_t protocol_error = 1002;
+  return {fault.reason, protocol_error, fault.what};
+}
 
 bool rewrites_websockets(const SandboxSnapshot& snapshot) {
   return !snapshot.grants.empty();
@@ -177,13 +177,6 @@ void WebSocketRewriter::write_fragment(bool final, std::string& out) {
 WebSocketGuard::Kind WebSocketRewriter::kind() const {
   return message_.opcode == WebSocketOpcode::text ? WebSocketGuard::Kind::text
                                                   : WebSocketGuard::Kind::binary;
-}
-
-void WebSocketRewriter::close(std::uint16_t code, std::string_view reason, std::string& out) {
-  std::string payload{static_cast<char>(code >> 8), static_cast<char>(code & 0xff)};
-  payload += reason.substr(0, websocket_control_bytes_max - payload.size());
-  writer_.write({WebSocketOpcode::close, true, false}, payload, out);
-  closed_ = true;
 }
 
 }  // namespace egret

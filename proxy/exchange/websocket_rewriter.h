@@ -25,6 +25,9 @@ namespace egret {
 // with WebSocketFrames and passed as they are.
 bool rewrites_websockets(const SandboxSnapshot& snapshot);
 
+// A peer that broke the rules.
+WebSocketStop stop_of(const WireFault& fault);
+
 class WebSocketRewriter {
  public:
   // `snapshot` and `target` live longer. `random` makes the masks of frames towards an origin.
@@ -40,9 +43,7 @@ class WebSocketRewriter {
   // A stop stays: the message it stands in is never completed; what is in `out` may be sent.
   Result<Progress, WebSocketStop> step(std::string_view& in, std::string& out);
 
-  // A close frame of the gate's own in this direction. Nothing may be sent behind it.
-  void close(std::uint16_t code, std::string_view reason, std::string& out);
-  // The sender's close has been passed on, or one of our own.
+  // The sender's close has been passed on.
   bool closed() const { return closed_; }
 
   std::uint64_t frames() const { return reader_.frames(); }

@@ -216,6 +216,12 @@ void WebSocketWriter::write(WebSocketFrameHead head, std::string_view payload, s
   apply_mask(std::span(out).subspan(begin), key, 0);
 }
 
+void WebSocketWriter::write_close(std::uint16_t code, std::string_view reason, std::string& out) {
+  std::string payload{static_cast<char>(code >> 8), static_cast<char>(code & 0xff)};
+  payload += reason.substr(0, websocket_control_bytes_max - payload.size());
+  write({WebSocketOpcode::close, true, false}, payload, out);
+}
+
 WebSocketKey WebSocketWriter::next_key() {
   if (keys_used_ == keys_.size()) {
     random_(keys_);

@@ -133,6 +133,8 @@ class WebSocketWriter {
   WebSocketWriter(WebSocketSide sender, RandomSource random);
   // Appends one frame. The payload of a control frame has at most 125 bytes.
   void write(WebSocketFrameHead head, std::string_view payload, std::string& out);
+  // A close frame; what does not fit of the reason is left out.
+  void write_close(std::uint16_t code, std::string_view reason, std::string& out);
 
  private:
   WebSocketKey next_key();
