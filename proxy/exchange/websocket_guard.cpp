@@ -62,15 +62,15 @@ std::optional<WebSocketStop> WebSocketGuard::control(std::string& payload) {
 std::optional<WebSocketStop> WebSocketGuard::check_new_hits(Kind kind) {
   if (sender_ == WebSocketSide::server) return std::nullopt;
   const auto& hits = messages_.hit_ids();
-  counted_.resize(hits.size());
+  used_.resize(hits.size());
   for (std::size_t id = 0; id < hits.size(); ++id) {
-    if (hits[id] == counted_[id]) continue;
-    counted_[id] = hits[id];
+    if (hits[id] == used_[id]) continue;
     if (!covers(id)) return refusal(id);
     if (kind != Kind::text || !snapshot_.grants.grants()[id].has(PlaceKind::websocket)) {
       return misplaced();
     }
   }
+  used_ = hits;
   return std::nullopt;
 }
 
@@ -95,11 +95,9 @@ std::uint64_t WebSocketGuard::redactions() const {
 
 std::vector<PlannedUse> WebSocketGuard::uses() const {
   std::vector<PlannedUse> uses;
-  if (sender_ == WebSocketSide::server) return uses;
-  const auto& hits = messages_.hit_ids();
-  for (std::size_t id = 0; id < hits.size(); ++id) {
+  for (std::size_t id = 0; id < used_.size(); ++id) {
     const Grant& grant = snapshot_.grants.grants()[id];
-    if (hits[id] > 0) uses.push_back({&grant, "websocket", static_cast<unsigned>(hits[id])});
+    if (used_[id] > 0) uses.push_back({&grant, "websocket", static_cast<unsigned>(used_[id])});
   }
   return uses;
 }

@@ -48,7 +48,7 @@ class WebSocketGuard {
   const SandboxSnapshot& snapshot_;
   const Target& target_;
   StreamReplacer messages_;
-  std::vector<std::size_t> counted_;  // the hits that have been looked at
+  std::vector<std::size_t> used_;  // hits by the grant's index, all of them allowed
   std::uint64_t redacted_in_controls_ = 0;
 };
 

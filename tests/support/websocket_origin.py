@@ -13,6 +13,7 @@ class WebSocketOrigin:
     def __init__(self, authority: TestAuthority, *names):
         self.messages = []
         self.handshakes = []  # (path, [(field, value)])
+        self.closes = []  # (code, reason) as the origin saw them
         self.closed = threading.Event()
         self._context = authority.server_context(*(names or ("ws.demo.test",)))
         self._ready = threading.Event()
@@ -64,4 +65,5 @@ class WebSocketOrigin:
                 else:
                     await socket.send(message)
         finally:
+            self.closes.append((socket.close_code, socket.close_reason))
             self.closed.set()

@@ -128,6 +128,7 @@ TEST_CASE("a placeholder that may not stand there ends the connection and does n
           REQUIRE(result.stop.has_value());
           CHECK(std::string(name(result.stop->reason)) == row.reason);
           CHECK(result.stop->close_code == 1008);
+          CHECK(result.uses.empty());
           CHECK(std::string_view(result.stop->what).size() <= 123);
           CHECK(result.messages == std::vector<SocketMessage>{text("first", compressed)});
           CHECK(result.controls.empty());
