@@ -9,7 +9,7 @@ import textwrap
 import pytest
 
 from support import raw_client
-from support.websocket_client import HOST, talk
+from support.websocket_client import HOST, talk, upgrade_fields
 from support.websocket_origin import WebSocketOrigin
 
 
@@ -22,17 +22,6 @@ def echo(authority):
 @pytest.fixture
 def ws_gate(start_gate, demo, echo):
     return start_gate(demo(pins={HOST: echo.pin}))
-
-
-def upgrade_fields(**changes):
-    fields = {
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
-        **changes,
-    }
-    return [f"{name}: {value}" for name, value in fields.items() if value is not None]
 
 
 def test_text_binary_and_large_messages_echo_in_order(ws_gate, echo):

@@ -2,6 +2,8 @@
 and never coming down again; whatever the frames and their compression."""
 
 import asyncio
+import base64
+import hashlib
 import json
 import os
 
@@ -9,7 +11,8 @@ import pytest
 import websockets
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
-from support.websocket_client import HOST, talk
+from support import raw_client
+from support.websocket_client import HOST, talk, upgrade_fields
 from support.websocket_origin import WebSocketOrigin
 
 OTHER = "other.demo.test"
@@ -137,7 +140,11 @@ def refused(gate, message, host=HOST, **options):
 
 @pytest.mark.parametrize(
     "host, binary, reason",
-    [(HOST, True, "secret_location"), (OTHER, False, "secret_scope"), (OTHER, True, "secret_scope")],
+    [
+        (HOST, True, "secret_location"),
+        (OTHER, False, "secret_scope"),
+        (OTHER, True, "secret_scope"),
+    ],
 )
 def test_a_placeholder_anywhere_else_ends_the_socket_in_words(
     gate, echo, compression, host, binary, reason
@@ -195,6 +202,49 @@ def test_close_codes_pass_both_ways(gate, echo, compression):
     talk(gate, from_client, **compression)
     assert echo.closed.wait(10)
     assert echo.closes[-1] == (4002, "enough")
+
+
+def test_frames_that_break_the_rules_end_the_socket_on_both_sides(gate, echo):
+    with raw_client.tunnel(gate.address(), HOST, gate.ca_file()) as stream:
+        answer = raw_client.ask(stream, "GET", HOST, "/broken", upgrade_fields())
+        assert answer.status == 101
+        stream.send(b"\x81\x05hello")  # not masked
+        head = stream.read_exact(2)
+        close = stream.read_exact(head[1])
+    assert head[0] == 0x88 and close[:2] == (1002).to_bytes(2, "big")
+    assert close[2:] == b"an unmasked frame of a client"
+    assert echo.closed.wait(10)
+    assert not echo.messages
+    ended = gate.audit.response_to(gate.audit.one(event="request", path="/broken"))
+    assert ended["error"] == "framing_invalid"
+
+
+def test_an_origins_broken_frames_do_not_reach_the_client(
+    start_gate, demo, origin, canary
+):
+    def broken(exchange):
+        key = exchange.request.get("sec-websocket-key").encode()
+        digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+        fields = [
+            ("connection", "upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-accept", base64.b64encode(digest).decode()),
+        ]
+        exchange.head(101, fields, reason="Switching Protocols")
+        exchange.send(b"\x81\x02ok" + b"\x83\x01?")
+        exchange.close_after()
+
+    origin.on("/broken", broken)
+    gate = start_gate(demo(secrets=["DEMO_TOKEN"]), {"DEMO_REAL": canary.value}, [canary])
+
+    async def conversation(socket):
+        assert await asyncio.wait_for(socket.recv(), 10) == "ok"
+        await asyncio.wait_for(socket.wait_closed(), 10)
+        return socket.close_code
+
+    assert talk(gate, conversation, "/broken") == 1002
+    ended = gate.audit.response_to(gate.audit.one(event="request", path="/broken"))
+    assert ended["error"] == "upstream_framing"
 
 
 NODE = """

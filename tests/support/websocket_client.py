@@ -1,6 +1,8 @@
 """python3-websockets behind a gate's explicit listener."""
 
 import asyncio
+import base64
+import os
 
 import websockets
 
@@ -29,3 +31,14 @@ def talk(gate, conversation, path="/chat", host=HOST, **options):
             return await asyncio.wait_for(conversation(socket), 30)
 
     return asyncio.run(run())
+
+
+def upgrade_fields(**changes):
+    fields = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
+        **changes,
+    }
+    return [f"{name}: {value}" for name, value in fields.items() if value is not None]
