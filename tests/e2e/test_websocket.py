@@ -83,6 +83,7 @@ def test_other_extensions_are_not_offered(ws_gate, echo):
         fields = upgrade_fields(**{"Sec-WebSocket-Extensions": offers})
         answer = raw_client.ask(stream, "GET", HOST, "/offers", fields)
     assert answer.status == 101
+    assert echo.closed.wait(10)
     ((_, fields),) = echo.handshakes
     offered = [value for name, value in fields if name.lower() == "sec-websocket-extensions"]
     assert offered == ["permessage-deflate; client_max_window_bits"]
