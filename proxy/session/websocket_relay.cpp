@@ -126,7 +126,10 @@ Task<void> WebSocketRelay::close_client() {
   if (client_is_gone_) co_return;
   client_.resume();
   const std::string_view close = down_.close(stop_->close_code, stop_->what);
-  co_await client_.send_body(close);
+  const StreamError sent = co_await client_.send_body(close);
+  if (sent != StreamError::none) co_return;
+  const FieldList no_trailers;
+  co_await client_.finish(no_trailers);
 }
 
 }  // namespace egret
