@@ -98,12 +98,14 @@ void MessageInflater::give_end() {
 Result<void, WireFault> MessageInflater::take(std::string& out) {
   const WireFault fault{400, Reason::framing_invalid, "a compressed message that does not inflate"};
   const std::size_t before = out.size();
-  out.resize(before + step_bytes_max);
+  // Little input rarely becomes much.
+  const std::size_t room = std::min(step_bytes_max, 512 + 16 * (input_.size() - used_));
+  out.resize(before + room);
   z_stream_s& stream = *stream_;
   stream.next_in = bytes_of(std::string_view(input_).substr(used_));
   stream.avail_in = static_cast<unsigned>(input_.size() - used_);
   stream.next_out = bytes_of(std::string_view(out).substr(before));
-  stream.avail_out = static_cast<unsigned>(step_bytes_max);
+  stream.avail_out = static_cast<unsigned>(room);
   const int result = inflate(&stream, Z_SYNC_FLUSH);
   used_ = input_.size() - stream.avail_in;
   out.resize(out.size() - stream.avail_out);
@@ -164,7 +166,7 @@ void MessageDeflater::finish(std::string& out) {
 }
 
 void MessageDeflater::run(std::string_view in, int mode, std::string& out) {
-  constexpr std::size_t room = 4096;
+  const std::size_t room = std::min<std::size_t>(4096, 256 + in.size());
   if (in.size() > std::numeric_limits<unsigned>::max()) std::abort();
   z_stream_s& stream = *stream_;
   stream.next_in = bytes_of(in);
