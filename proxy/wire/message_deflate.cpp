@@ -166,7 +166,7 @@ void MessageDeflater::finish(std::string& out) {
 }
 
 void MessageDeflater::run(std::string_view in, int mode, std::string& out) {
-  const std::size_t room = std::min<std::size_t>(4096, 256 + in.size());
+  constexpr std::size_t room = 4096;
   if (in.size() > std::numeric_limits<unsigned>::max()) std::abort();
   z_stream_s& stream = *stream_;
   stream.next_in = bytes_of(in);
