@@ -19,6 +19,7 @@ from support.fetching import Fetching, pub_test_config  # noqa: E402
 from support.gate import Gate  # noqa: E402
 from support.home import Home  # noqa: E402
 from support.internet import Internet  # noqa: E402
+from support.nginx import Http2Origin  # noqa: E402
 from support.origin import Origin  # noqa: E402
 from support.pki import TestAuthority  # noqa: E402
 
@@ -71,6 +72,13 @@ def origin(authority):
 
 
 @pytest.fixture
+def http2_origin(directory, authority, origin):
+    """`origin` behind nginx with HTTP/2."""
+    with Http2Origin(directory / "nginx", authority, origin) as running:
+        yield running
+
+
+@pytest.fixture
 def canary():
     return Canary()
 
@@ -116,6 +124,16 @@ def demo(origin, authority):
     from support.demo_config import demo_config
 
     return lambda **changes: demo_config(authority, origin, **changes)
+
+
+@pytest.fixture
+def client_home(make_home, demo, http2_origin, canary):
+    """For `egret run`: h2.demo.test offers HTTP/2, api.demo.test HTTP/1.1 only; the placeholder of
+    DEMO_TOKEN counts at both."""
+    config = demo(secrets=["DEMO_TOKEN"], pins={"h2.demo.test": http2_origin.pin},
+                  rules=[{"allow": "h2.demo.test"}])  # fmt: skip
+    config["secrets"]["DEMO_TOKEN"]["hosts"] = ["api.demo.test", "h2.demo.test"]
+    return make_home(config, {"DEMO_REAL": canary.value}, [canary])
 
 
 @pytest.fixture
