@@ -68,7 +68,7 @@ HOSTS = pytest.mark.parametrize("host", ["api.demo.test", "h2.demo.test"])
 
 
 def node(home, code, *arguments):
-    done = home.run("node", "-e", code, "--", *arguments)
+    done = home.run("node", "-e", code, "--", *arguments, seconds=15)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -96,8 +96,11 @@ def test_http2_sends_a_body_of_some_mib(client_home, host):
 
 
 @HOSTS
-def test_a_cancelled_stream_leaves_the_others_alone(client_home, host):
+def test_a_cancelled_stream_ends_its_exchange_and_no_other(client_home, host):
+    """The connection ends too, although the origin still holds its answer back."""
     assert node(client_home, CANCEL, f"https://{host}") == [8, "xxxxx"]
+    held = client_home.audit.one(event="request", path="/held")
+    assert client_home.audit.response_to(held)["error"] == "client_gone"
 
 
 def test_fetch_reaches_an_http2_origin(client_home, origin, canary):
