@@ -106,17 +106,15 @@ RELAY = """
       proxy_request_buffering off;
       proxy_buffering off;
     }}
-    location /files/ {{ root {root}; }}
+    {more}
 """
 
 
 class Http2Origin(Nginx):
     """The recording origin (origin.py) behind nginx with HTTP/2: it answers and records as always,
-    and `x-protocol` of each request tells what arrived at nginx. /files/ is `files`."""
+    and `x-protocol` of each request tells what arrived at nginx. `more` are locations beside."""
 
-    def __init__(self, directory, authority, behind, *names):
+    def __init__(self, directory, authority, behind, *names, more=""):
         certificate = authority.certificate(*(names or ("*.demo.test", "demo.test")))
-        self.files = Path(directory) / "files"
-        relay = RELAY.format(port=behind.port, root=directory)
+        relay = RELAY.format(port=behind.port, more=more)
         super().__init__(directory, certificate, relay, http2=True)
-        self.files.mkdir()
