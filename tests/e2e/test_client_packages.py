@@ -1,4 +1,5 @@
-"""pip and apt inside a sandbox, against an index and a mirror on loopback; npm is in clients/."""
+"""pip, apt and wget inside a sandbox, against an index and a mirror on loopback; npm is in clients/.
+apt and wget know no variable for authorities: they find Egret's in the system's own file."""
 
 import shutil
 
@@ -64,3 +65,15 @@ def test_apt_says_that_its_mirror_is_refused(client_home, origin):
     done = client_home.run("sh", "-c", APT, "sh", "http://evil.example")
     assert done.returncode != 0 and "403" in done.stdout + done.stderr
     origin.assert_untouched()
+
+
+@HOSTS
+def test_wget_downloads(client_home, origin, host):
+    done = client_home.run("wget", "-nv", "-O", "got", f"https://{host}/fixed/1000")
+    assert done.returncode == 0, done.stderr
+    assert (client_home.work / "got").read_bytes() == b"x" * 1000
+
+
+def test_the_systems_own_file_of_authorities_names_egrets(client_home):
+    done = client_home.run("sh", "-c", 'cmp /etc/ssl/certs/ca-certificates.crt "$SSL_CERT_FILE"')
+    assert done.returncode == 0, done.stdout
