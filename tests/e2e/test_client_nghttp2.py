@@ -1,5 +1,5 @@
-"""nghttp and h2load inside a sandbox: a client that offers HTTP/2 and nothing else, and many streams
-on a few connections."""
+"""nghttp and h2load inside a sandbox: a client that offers HTTP/2 and nothing else, and many
+streams on a few connections."""
 
 import re
 

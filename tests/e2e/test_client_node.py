@@ -1,5 +1,5 @@
-"""node's http2 module, and its fetch (undici) at an HTTP/2 origin, inside a sandbox; more of fetch is
-in test_node.py."""
+"""node's http2 module, and its fetch (undici) at an HTTP/2 origin, inside a sandbox; more of fetch
+is in test_node.py."""
 
 import json
 
@@ -49,7 +49,8 @@ const http2 = require('http2');
 const session = http2.connect(process.argv[1]);
 const stream = session.request({':path': '/held'});
 stream.on('error', () => {});
-setTimeout(() => stream.close(http2.constants.NGHTTP2_CANCEL), 300);
+session.request({':path': '/held-arrived'}).resume().on('end',
+    () => stream.close(http2.constants.NGHTTP2_CANCEL));
 stream.on('close', () => {
   const next = session.request({':path': '/fixed/5'});
   let text = '';
@@ -96,8 +97,14 @@ def test_http2_sends_a_body_of_some_mib(client_home, host):
 
 
 @HOSTS
-def test_a_cancelled_stream_ends_its_exchange_and_no_other(client_home, host):
+def test_a_cancelled_stream_ends_its_exchange_and_no_other(client_home, origin, host):
     """The connection ends too, although the origin still holds its answer back."""
+
+    def once_held(exchange):
+        origin.wait_for(lambda seen: "GET /held" in seen.targets())
+        exchange.reply(200, "it is there")
+
+    origin.on("/held-arrived", once_held)
     assert node(client_home, CANCEL, f"https://{host}") == [8, "xxxxx"]
     held = client_home.audit.one(event="request", path="/held")
     assert client_home.audit.response_to(held)["error"] == "client_gone"

@@ -1,4 +1,4 @@
-"""pip, apt and wget inside a sandbox, against an index and a mirror on loopback; npm is in clients/.
+"""pip, apt and wget inside a sandbox, against servers on loopback; npm is in clients/.
 apt and wget know no variable for authorities: they find Egret's in the system's own file."""
 
 import shutil

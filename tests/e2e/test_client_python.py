@@ -1,4 +1,4 @@
-"""Python's httpx with HTTP/2 and aiohttp inside a sandbox; requests is in test_python_clients.py."""
+"""Python's httpx with HTTP/2 and aiohttp inside a sandbox; requests: test_python_clients.py."""
 
 import json
 import textwrap

@@ -13,7 +13,8 @@ class GrpcOrigin:
     def __init__(self, authority: TestAuthority, *names):
         self.metadata = []  # of each call, as a dict
         self.seconds_left = []  # of each call's deadline, None without
-        self.cancelled = threading.Event()  # a call of Wait has ended before its answer
+        self.waiting = threading.Event()  # a call of Wait has come
+        self.cancelled = threading.Event()  # it has ended before its answer
         self._server = grpc.server(
             futures.ThreadPoolExecutor(max_workers=8),
             options=[("grpc.max_receive_message_length", 1 << 24)],
@@ -49,6 +50,7 @@ class GrpcOrigin:
                 "Talk": grpc.stream_stream_rpc_method_handler(self._talk),
                 "Fail": grpc.unary_unary_rpc_method_handler(self._fail),
                 "Wait": grpc.unary_unary_rpc_method_handler(self._wait),
+                "Tell": grpc.unary_unary_rpc_method_handler(self._tell),
             },
         )
 
@@ -83,5 +85,11 @@ class GrpcOrigin:
     def _wait(self, request, context):
         self._note(context)
         context.add_callback(self.cancelled.set)
+        self.waiting.set()
         self.cancelled.wait(60)
         return request
+
+    def _tell(self, request, context):
+        """Answers once a call of Wait is `waiting` or `cancelled`."""
+        event = {b"waiting": self.waiting, b"cancelled": self.cancelled}[request]
+        return b"yes" if event.wait(20) else b"no"

@@ -21,19 +21,24 @@ public class Client {
   }
 
   static void get(String version, String url) throws Exception {
-    HttpResponse<String> answer = client(version).send(request(url).build(), BodyHandlers.ofString());
+    HttpResponse<String> answer =
+        client(version).send(request(url).build(), BodyHandlers.ofString());
     System.out.println(answer.version() + " " + answer.statusCode());
     System.out.println(answer.body());
   }
 
   static void bodies(String version, String origin) throws Exception {
     HttpClient client = client(version);
-    HttpRequest up = request(origin + "/up").POST(BodyPublishers.ofByteArray(new byte[3 << 20])).build();
+    HttpRequest up =
+        request(origin + "/up").POST(BodyPublishers.ofByteArray(new byte[3 << 20])).build();
     System.out.println(client.send(up, BodyHandlers.ofString()).body());
     HttpRequest down = request(origin + "/down/3").build();
     System.out.println(client.send(down, BodyHandlers.ofByteArray()).body().length);
     HttpRequest ticks = request(origin + "/ticks/3").build();
-    client.send(ticks, BodyHandlers.ofLines()).body().filter(l -> !l.isEmpty()).forEach(System.out::println);
+    client.send(ticks, BodyHandlers.ofLines())
+        .body()
+        .filter(line -> !line.isEmpty())
+        .forEach(System.out::println);
   }
 
   static void many(String version, String origin) throws Exception {
@@ -41,9 +46,11 @@ public class Client {
     // One connection first: the client opens one a request as long as it does not know the version.
     client.send(request(origin + "/fixed/1").build(), BodyHandlers.ofString());
     List<CompletableFuture<Integer>> asked = new ArrayList<>();
-    for (int size = 0; size < 50; size++)
-      asked.add(client.sendAsync(request(origin + "/fixed/" + size).build(), BodyHandlers.ofString())
+    for (int size = 0; size < 50; size++) {
+      HttpRequest one = request(origin + "/fixed/" + size).build();
+      asked.add(client.sendAsync(one, BodyHandlers.ofString())
                     .thenApply(answer -> answer.body().length()));
+    }
     int sum = 0;
     for (CompletableFuture<Integer> one : asked) sum += one.get(20, TimeUnit.SECONDS);
     System.out.println(sum);

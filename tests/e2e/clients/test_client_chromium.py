@@ -34,7 +34,8 @@ const events = () => new Promise(resolve => {
   seen.protocol = performance.getEntriesByType('navigation')[0].nextHopProtocol;
   seen.sizes = await Promise.all([...Array(20).keys()].map(
       async size => (await (await fetch('/fixed/' + size)).text()).length));
-  seen.up = (await (await fetch('/up', {method: 'POST', body: new Uint8Array(300000)})).json()).bytes;
+  const up = await fetch('/up', {method: 'POST', body: new Uint8Array(300000)});
+  seen.up = (await up.json()).bytes;
   seen.events = await events();
   seen.socket = await socket();
   seen.denied = await fetch('https://evil.example/').then(() => 'reached', () => 'blocked');
