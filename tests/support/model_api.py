@@ -3,6 +3,8 @@ question is answered with `ANSWER`, in pieces. Replies for the recording origin.
 
 import json
 
+from support.websocket_origin import WebSocketOrigin
+
 ANSWER = "The gate is open, says the fake model."
 HOSTS = ("api.anthropic.com", "api.openai.com", "generativelanguage.googleapis.com")
 
@@ -71,9 +73,24 @@ def _anthropic(exchange):
 
 def _openai(exchange):
     if exchange.request.method == "GET":
-        # It would rather have a WebSocket; this answer makes it ask by POST at once.
+        # Codex would rather have a WebSocket; this answer makes it ask by POST at once.
         return exchange.reply(426, "no WebSocket here\n")
     exchange.read_body()
+    _stream(exchange, [(event["type"], event) for event in _openai_events()])
+
+
+class OpenaiSocket(WebSocketOrigin):
+    """The same answer over a WebSocket, an event a message."""
+
+    async def _talk(self, socket):
+        self.handshakes.append((socket.path, list(socket.request_headers.raw_items())))
+        async for message in socket:
+            self.messages.append(message)
+            for event in _openai_events():
+                await socket.send(json.dumps(event))
+
+
+def _openai_events():
     item = {"type": "message", "id": "item_1", "role": "assistant", "status": "in_progress"}
     usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
     events = [
@@ -92,11 +109,11 @@ def _openai(exchange):
         )
     text = {"type": "output_text", "text": ANSWER, "annotations": []}
     done = {**item, "status": "completed", "content": [text]}
-    events += [
+    return [
+        *events,
         {"type": "response.output_item.done", "output_index": 0, "item": done},
         {"type": "response.completed", "response": {"id": "resp_1", "usage": usage}},
     ]
-    _stream(exchange, [(event["type"], event) for event in events])
 
 
 def _gemini(exchange):

@@ -43,7 +43,7 @@ class WebSocketOrigin:
     async def _serve(self):
         self._stop = asyncio.Event()
         server = websockets.serve(
-            self._echo,
+            self._talk,
             "127.0.0.1",
             0,
             ssl=self._context,
@@ -55,7 +55,7 @@ class WebSocketOrigin:
             self._ready.set()
             await self._stop.wait()
 
-    async def _echo(self, socket):
+    async def _talk(self, socket):
         self.handshakes.append((socket.path, list(socket.request_headers.raw_items())))
         try:
             async for message in socket:

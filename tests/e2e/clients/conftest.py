@@ -5,6 +5,10 @@ import os
 import pytest
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "with_socket: the fake API offers a WebSocket")
+
+
 def pytest_collection_modifyitems(items):
     if os.environ.get("EGRET_CLIENTS"):
         return

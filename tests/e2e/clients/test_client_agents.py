@@ -21,6 +21,12 @@ PACKAGES = {
 }
 ASK = "Say something."
 
+# Its own sandbox would be a second one inside this.
+CODEX = f"""
+  export CODEX_HOME="$OWN" CODEX_API_KEY="$OPENAI_API_KEY"
+  "$AGENTS/codex" exec --skip-git-repo-check -s danger-full-access "{ASK}"
+"""
+
 AFTERWARDS = """
   status=$?
   env
@@ -46,12 +52,39 @@ def agents():
     return INSTALLED / "node_modules/.bin"
 
 
+# Codex asks its API for a WebSocket first.
+SOCKET = """
+    location = /v1/responses {{
+      if ($request_method = GET) {{ rewrite .* /socket; }}
+      proxy_pass http://127.0.0.1:{origin};
+      proxy_http_version 1.1;
+      proxy_set_header Host $host;
+      proxy_buffering off;
+    }}
+    location = /socket {{
+      internal;
+      proxy_pass https://127.0.0.1:{socket}/v1/responses;
+      proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection upgrade;
+    }}
+"""
+
+
 @pytest.fixture
-def run_agent(make_home, directory, authority, origin, agents):
+def openai_socket(authority):
+    with model_api.OpenaiSocket(authority, "api.openai.com") as running:
+        yield running
+
+
+@pytest.fixture
+def run_agent(make_home, directory, authority, origin, openai_socket, agents, request):
     """run_agent(profile, variable, canary, script): the script finds the agents in $AGENTS and a
     folder of its own in $OWN."""
     names = model_api.HOSTS
-    with Http2Origin(directory / "api", authority, origin, *names) as front:
+    socket = SOCKET.format(origin=origin.port, socket=openai_socket.port)
+    more = socket if request.node.get_closest_marker("with_socket") else ""
+    with Http2Origin(directory / "api", authority, origin, *names, more=more) as front:
         model_api.serve(origin)
 
         def run(profile, variable, canary, script):
@@ -100,15 +133,22 @@ def test_claude_code(run_agent, origin):
 @pytest.mark.limit(400)
 def test_codex(run_agent, origin):
     canary = Canary("sk-proj-", 164)
-    # Its own sandbox would be a second one inside this.
-    script = f"""
-      export CODEX_HOME="$OWN" CODEX_API_KEY="$OPENAI_API_KEY"
-      "$AGENTS/codex" exec --skip-git-repo-check -s danger-full-access "{ASK}"
-    """
-    _, said = run_agent("openai", "OPENAI_API_KEY", canary, script)
+    _, said = run_agent("openai", "OPENAI_API_KEY", canary, CODEX)
     assert model_api.ANSWER in said
     assert "POST /v1/responses" in origin.targets()
     assert keys_presented(origin, "authorization") == {f"Bearer {canary.value}"}
+
+
+@pytest.mark.limit(400)
+@pytest.mark.with_socket
+def test_codex_over_a_websocket(run_agent, origin, openai_socket):
+    canary = Canary("sk-proj-", 164)
+    _, said = run_agent("openai", "OPENAI_API_KEY", canary, CODEX)
+    assert model_api.ANSWER in said
+    assert len(openai_socket.messages) >= 1
+    fields = {name.lower(): value for name, value in openai_socket.handshakes[0][1]}
+    assert fields["authorization"] == f"Bearer {canary.value}"
+    assert "POST /v1/responses" not in origin.targets()
 
 
 @pytest.mark.limit(400)
