@@ -8,14 +8,14 @@
 namespace egret {
 namespace {
 
-constexpr std::array<std::string_view, 13> bundle_names = {
+constexpr std::array<std::string_view, 14> bundle_names = {
     "SSL_CERT_FILE",       "CURL_CA_BUNDLE",
     "REQUESTS_CA_BUNDLE",  "GIT_SSL_CAINFO",
     "NODE_EXTRA_CA_CERTS", "PIP_CERT",
     "AWS_CA_BUNDLE",       "CARGO_HTTP_CAINFO",
     "DENO_CERT",           "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
     "NIX_SSL_CERT_FILE",   "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
-    "BUNDLE_SSL_CA_CERT"};
+    "BUNDLE_SSL_CA_CERT",  "NPM_CONFIG_CAFILE"};  // beats a cafile in an npmrc
 
 // Agents and daemons outside, whose sockets are not there inside, and proxies that are not ours.
 constexpr std::array<std::string_view, 14> never_passed = {
