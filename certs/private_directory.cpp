@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <utility>
 
-#include "certs/file_descriptor.h"
+#include "certs/read_to_end.h"
 #include "policy/secret/secret.h"
 
 namespace egret {
@@ -72,7 +72,7 @@ Result<PrivateDirectory, FileFault> PrivateDirectory::open(const std::string& pa
   if (missing == Missing::create) {
     if (auto made = make_directories(path); !made) return made.error();
   }
-  FileDescriptor descriptor{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  UniqueFd descriptor{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
   if (descriptor.get() < 0) {
     if (errno == ENOTDIR || errno == ELOOP) {
       return fault(path, "is a link or no directory; give the directory's real path");
@@ -88,14 +88,14 @@ Result<PrivateDirectory, FileFault> PrivateDirectory::open(const std::string& pa
   return PrivateDirectory{std::move(descriptor), path};
 }
 
-PrivateDirectory::PrivateDirectory(FileDescriptor descriptor, std::string path)
+PrivateDirectory::PrivateDirectory(UniqueFd descriptor, std::string path)
     : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
 
 Result<std::optional<std::string>, FileFault> PrivateDirectory::read(const std::string& name,
                                                                      std::size_t bytes_max) const {
   const std::string path = path_of(name);
   // O_NONBLOCK: a FIFO in the file's place must not block the start.
-  const FileDescriptor file{
+  const UniqueFd file{
       ::openat(descriptor_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
   if (file.get() < 0) {
     if (errno == ENOENT) return std::optional<std::string>{};
@@ -117,8 +117,8 @@ Result<std::optional<std::string>, FileFault> PrivateDirectory::read(const std::
 Result<void, FileFault> PrivateDirectory::write_new(const std::string& name,
                                                     std::string_view bytes) const {
   const std::string path = path_of(name);
-  const FileDescriptor file{::openat(descriptor_.get(), name.c_str(),
-                                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+  const UniqueFd file{::openat(descriptor_.get(), name.c_str(),
+                               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (file.get() < 0) return fault(path, "cannot make the file: " + reason(errno));
   return write_all(file.get(), bytes, path);
 }

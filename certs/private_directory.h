@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "certs/file_descriptor.h"
 #include "policy/result.h"
+#include "policy/unique_fd.h"
 
 namespace egret {
 
@@ -43,11 +43,11 @@ class PrivateDirectory {
   std::string path_of(const std::string& name) const { return path_ + "/" + name; }
 
  private:
-  PrivateDirectory(FileDescriptor descriptor, std::string path);
+  PrivateDirectory(UniqueFd descriptor, std::string path);
   Result<void, FileFault> write_new(const std::string& name, std::string_view bytes) const;
   Result<void, FileFault> sync() const;
 
-  FileDescriptor descriptor_;
+  UniqueFd descriptor_;
   std::string path_;
 };
 

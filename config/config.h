@@ -128,7 +128,8 @@ std::string_view shipped_profile_text(
 std::string show_config(const Config& config, const std::optional<std::string>& sandbox);
 
 // Every setting that opens more than is wise, one line each, for the start-up message and the
-// audit's start record (ATTACKS J05): wide wildcards, foreign credentials, tunnels.
+// audit's start record (ATTACKS J05): wide wildcards, foreign credentials, tunnels, listeners
+// beyond loopback that ask for no credentials.
 std::vector<std::string> dangerous_settings(const Config& config);
 
 }  // namespace egret

@@ -7,25 +7,10 @@
 
 #include "config/config.h"
 #include "config/yaml/source_check.h"
+#include "policy/unique_fd.h"
 
 namespace egret {
 namespace {
-
-class OpenFile {
- public:
-  // Not blocking: a FIFO must not hold the start up.
-  explicit OpenFile(const std::string& path)
-      : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {}
-  ~OpenFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 struct Fault {
   std::string what;
@@ -63,8 +48,9 @@ std::optional<Fault> ownership_fault(const struct stat& status, const std::strin
 }
 
 Result<std::string, Fault> read_text(const std::string& path) {
-  const OpenFile file(path);
-  if (file.get() < 0) return open_fault(errno, path);
+  // Not blocking: a FIFO must not hold the start up.
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file) return open_fault(errno, path);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return open_fault(errno, path);
   if (auto fault = ownership_fault(status, path)) return std::move(*fault);

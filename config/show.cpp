@@ -3,6 +3,7 @@
 
 #include "config/config.h"
 #include "config/schema/hosts.h"
+#include "policy/target/address_class.h"
 
 namespace egret {
 namespace {
@@ -165,6 +166,16 @@ std::vector<std::string> dangerous_settings(const Config& config) {
   for (const auto& [name, secret] : config.secrets) {
     if (secret.foreign != Foreign::allow) continue;
     lines.push_back("secret " + name + ": other credentials may go to its hosts, " + secret.source);
+  }
+  for (const Listen& listen : config.listen) {
+    const auto* tcp = std::get_if<ListenTcp>(&listen.where);
+    if (tcp == nullptr || !listen.sandbox) continue;
+    const auto address = IpAddress::parse(tcp->address);
+    if (address && classify(*address) == AddressClass::loopback) continue;
+    lines.push_back("listener " + address_and_port(tcp->address, tcp->port) +
+                    ": whoever can reach it is sandbox " + *listen.sandbox +
+                    " and needs no credentials (leave `sandbox` out to ask for them), " +
+                    listen.source);
   }
   return lines;
 }

@@ -118,6 +118,8 @@ Result<PathPattern, PatternFault> PathPattern::parse(std::string_view text) {
                           "write `*` there, or `/**` for any number of segments"};
     }
   }
+  std::vector<std::string>& folded = pattern.folded_segments_;
+  if (folded.size() > 1 && folded.back().empty()) folded.pop_back();
   return pattern;
 }
 
@@ -126,6 +128,8 @@ bool PathPattern::matches(std::string_view path) const {
 }
 
 bool PathPattern::matches_folded(std::string_view lower_case_path) const {
+  // Many origins answer `/admin/` as they answer `/admin`.
+  if (lower_case_path.size() > 1 && lower_case_path.back() == '/') lower_case_path.remove_suffix(1);
   return path_matches(folded_segments_, lower_case_path);
 }
 

@@ -18,7 +18,8 @@ class PathPattern {
   static Result<PathPattern, PatternFault> parse(std::string_view text);
   // The path without its query; the caller has made sure that it is canonical.
   bool matches(std::string_view path) const;
-  // For deny rules: `lower_case_path` is the path as a lenient origin may read it.
+  // For deny rules: `lower_case_path` is the path as a lenient origin may read it; a slash at the
+  // end of either makes no difference.
   bool matches_folded(std::string_view lower_case_path) const;
   const std::string& text() const { return text_; }
 
@@ -26,7 +27,7 @@ class PathPattern {
   PathPattern() = default;
   std::string text_;
   std::vector<std::string> segments_;
-  std::vector<std::string> folded_segments_;  // lower case, percent-decoded
+  std::vector<std::string> folded_segments_;  // lower case, decoded, without a slash at the end
 };
 
 enum class Effect : std::uint8_t { deny, allow };

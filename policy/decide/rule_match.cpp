@@ -91,6 +91,9 @@ std::optional<Reason> miss_of(const Rule& rule, const Question& question) {
     return Reason::host_not_allowed;
   }
   const bool is_tunnel = question.kind == Question::Kind::tunnel;
+  // A tunnel on other ports has nothing to do with a request on this one.
+  if (rule.tunnel && !is_tunnel && !rule.ports.empty() && !has_port(rule, question.target.port))
+    return Reason::port_not_allowed;
   if (rule.tunnel != is_tunnel) return Reason::protocol_denied;
   // Nobody can keep such a promise about bytes that are not looked at.
   if (is_tunnel && !(rule.methods.empty() && rule.paths.empty())) return Reason::protocol_denied;

@@ -98,6 +98,7 @@ Result<Place, PatternFault> Place::parse(std::string_view text) {
   if (text == "header") return Place{PlaceKind::credential_headers, {}};
   if (text == "path") return Place{PlaceKind::path, {}};
   if (text == "body") return Place{PlaceKind::body, {}};
+  if (text == "websocket") return Place{PlaceKind::websocket, {}};
   if (text.starts_with("header:")) return parse_header(text.substr(7));
   if (text.starts_with("query:")) {
     const std::string_view name = text.substr(6);
@@ -107,7 +108,7 @@ Result<Place, PatternFault> Place::parse(std::string_view text) {
     return Place{PlaceKind::query, std::string(name)};
   }
   return PatternFault{"this is no place for a placeholder",
-                      "write `header`, `header:NAME`, `query:NAME`, `path` or `body`"};
+                      "write `header`, `header:NAME`, `query:NAME`, `path`, `body` or `websocket`"};
 }
 
 std::string Place::text() const {
@@ -122,6 +123,8 @@ std::string Place::text() const {
       return "path";
     case PlaceKind::body:
       return "body";
+    case PlaceKind::websocket:
+      return "websocket";
   }
   return "header";
 }

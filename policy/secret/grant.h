@@ -15,10 +15,10 @@
 
 namespace egret {
 
-enum class PlaceKind { credential_headers, header, query, path, body };
+enum class PlaceKind { credential_headers, header, query, path, body, websocket };
 
 // Where a placeholder counts: `header` (the well-known credential headers, Basic too),
-// `header:NAME`, `query:NAME`, `path`, `body`.
+// `header:NAME`, `query:NAME`, `path`, `body`, `websocket` (text messages that the client sends).
 struct Place {
   PlaceKind kind = PlaceKind::credential_headers;
   std::string name;  // header: lower-case field name; query: parameter name

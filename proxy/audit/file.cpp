@@ -87,8 +87,8 @@ std::optional<AuditFault> AuditFile::open_once(unsigned wanted_slot) {
   const bool stream = exists && !S_ISREG(before.st_mode);
   const int flags = (stream ? O_WRONLY | O_NONBLOCK : O_RDWR | O_CREAT) | O_APPEND | O_CLOEXEC |
                     O_NOFOLLOW | O_NOCTTY;
-  Descriptor fd(system_->open(path_.c_str(), flags, 0600));
-  if (!fd.valid()) return fault(path_, remedy(errno));
+  UniqueFd fd(system_->open(path_.c_str(), flags, 0600));
+  if (!fd) return fault(path_, remedy(errno));
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return fault(path_, remedy(errno));
   if (auto failed = check_kind(path_, status)) return failed;
@@ -174,7 +174,7 @@ bool AuditFile::replaced() const {
 
 std::optional<AuditFault> AuditFile::reopen() {
   // The same FIFO again: our old descriptor would hold the slot against the new one.
-  if (!regular_) fd_ = Descriptor();
+  if (!regular_) fd_.reset();
   return open_once(slot_);
 }
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "policy/result.h"
-#include "proxy/audit/descriptor.h"
+#include "policy/unique_fd.h"
 #include "proxy/audit/log.h"
 #include "proxy/audit/slot.h"
 #include "proxy/audit/system.h"
@@ -56,7 +56,7 @@ class AuditFile {
 
   std::string path_;
   AuditSystem* system_;
-  Descriptor fd_;
+  UniqueFd fd_;
   struct stat identity_ {};
   bool regular_ = true;
   bool torn_ = false;  // the file does not end with a newline, by our doing or before us

@@ -4,45 +4,15 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 
 #include "proxy/audit/chain.h"
+#include "proxy/wire/json_string.h"
 
 namespace egret {
 namespace {
 
 // What a body may hold beside its text: the writer's own fields, keys, numbers and cut marks.
 constexpr std::size_t overhead_bytes = 1700;
-constexpr std::string_view hex_digits = "0123456789abcdef";
-
-bool plain(unsigned char byte) {
-  return byte >= 0x20 && byte <= 0x7e && byte != '"' && byte != '\\';
-}
-
-constexpr std::uint64_t each_byte(std::uint64_t byte) {
-  return byte * 0x0101010101010101U;
-}
-
-// Bit 7 of a byte is set where that byte is zero (or stands above one that is).
-constexpr std::uint64_t zero_bytes(std::uint64_t word) {
-  return (word - each_byte(1)) & ~word;
-}
-
-// Eight bytes a step; a false alarm only sends the text to the slow loop.
-bool all_plain(std::string_view text) {
-  while (text.size() >= sizeof(std::uint64_t)) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, text.data(), sizeof word);
-    const std::uint64_t below_space = (word - each_byte(0x20)) & ~word;
-    const std::uint64_t odd = word | below_space | zero_bytes(word ^ each_byte('"')) |
-                              zero_bytes(word ^ each_byte('\\')) |
-                              zero_bytes(word ^ each_byte(0x7f));
-    if ((odd & each_byte(0x80)) != 0) return false;
-    text.remove_prefix(sizeof word);
-  }
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return plain(static_cast<unsigned char>(c)); });
-}
 
 void two_digits(char* at, unsigned value) {
   at[0] = static_cast<char>('0' + value / 10);
@@ -50,28 +20,6 @@ void two_digits(char* at, unsigned value) {
 }
 
 }  // namespace
-
-bool append_escaped(std::string_view value, std::size_t bytes_max, std::string& out) {
-  if (value.size() <= bytes_max && all_plain(value)) {
-    out += value;
-    return true;
-  }
-  std::size_t used = 0;
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    const std::size_t cost = plain(byte) ? 1 : 6;
-    if (used + cost > bytes_max) return false;
-    used += cost;
-    if (plain(byte)) {
-      out += c;
-    } else {
-      const std::array<char, 6> escape{
-          '\\', 'u', '0', '0', hex_digits[byte >> 4U], hex_digits[byte & 15U]};
-      out.append(escape.data(), escape.size());
-    }
-  }
-  return true;
-}
 
 void append_time(std::chrono::system_clock::time_point time, std::string& out) {
   namespace chr = std::chrono;
@@ -107,7 +55,7 @@ void JsonText::text(std::string_view name, std::string_view value, std::size_t b
   if (value.empty()) return;
   key(name);
   out_ += '"';
-  const bool whole = append_escaped(value, std::min(bytes_max, room()), out_);
+  const bool whole = append_json_escaped(value, JsonQuotes::hex, std::min(bytes_max, room()), out_);
   out_ += '"';
   if (whole) return;
   std::string mark(name);

@@ -15,10 +15,6 @@ namespace egret {
 inline constexpr std::size_t field_bytes_max = 2048;   // rendered
 inline constexpr std::size_t record_bytes_max = 8192;  // a whole line with its newline
 
-// Appends `value` escaped, at most `bytes_max` of it and never half an escape. Returns whether all
-// of it fitted.
-bool append_escaped(std::string_view value, std::size_t bytes_max, std::string& out);
-
 // `2026-01-02T03:04:05.678901Z`. Calendar arithmetic only, about 10 ns.
 void append_time(std::chrono::system_clock::time_point time, std::string& out);
 

@@ -12,7 +12,7 @@
 namespace egret {
 
 Wakeup::Wakeup() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!fd_.valid()) throw std::system_error(errno, std::generic_category(), "eventfd");
+  if (!fd_) throw std::system_error(errno, std::generic_category(), "eventfd");
 }
 
 void Wakeup::wake() {
@@ -39,12 +39,22 @@ void Lanes::push(unsigned lane, Entry entry) {
   mine.entries.push_back(std::move(entry));
 }
 
+bool Lanes::push_within(std::size_t bytes_max, unsigned lane, Entry entry) {
+  Lane& mine = lanes_[lane % lanes_.size()];
+  const std::lock_guard lock(mine.mutex);
+  if (mine.bounded_bytes + entry.body.size() > bytes_max) return false;
+  mine.bounded_bytes += entry.body.size();
+  mine.entries.push_back(std::move(entry));
+  return true;
+}
+
 std::vector<Entry> Lanes::take_all() {
   for (Lane& lane : lanes_)
     lane.mutex.lock();
   std::vector<Entry> all;
   unsigned sources = 0;
   for (Lane& lane : lanes_) {
+    lane.bounded_bytes = 0;
     if (lane.entries.empty()) continue;
     ++sources;
     if (all.empty()) {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "proxy/audit/descriptor.h"
+#include "policy/unique_fd.h"
 #include "proxy/audit/log.h"
 
 namespace egret {
@@ -36,14 +36,18 @@ class Wakeup {
   void wait(std::optional<AuditClock::time_point> deadline);
 
  private:
-  Descriptor fd_;
+  UniqueFd fd_;
 };
 
 class Lanes {
  public:
   explicit Lanes(unsigned count) : lanes_(count == 0 ? 1 : count) {}
+  std::size_t count() const { return lanes_.size(); }
 
   void push(unsigned lane, Entry entry);
+  // Unless more than `bytes_max` of such entries would wait in the lane: nobody takes them while a
+  // write hangs.
+  bool push_within(std::size_t bytes_max, unsigned lane, Entry entry);
   // Everything, over all lanes at one moment and in the order of submission: what was pushed before
   // something taken is taken too.
   std::vector<Entry> take_all();
@@ -54,6 +58,7 @@ class Lanes {
   struct alignas(64) Lane {
     std::mutex mutex;
     std::vector<Entry> entries;
+    std::size_t bounded_bytes = 0;  // of entries from push_within()
   };
   std::vector<Lane> lanes_;
 };

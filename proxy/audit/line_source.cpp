@@ -10,9 +10,9 @@ namespace egret {
 
 Result<LineSource, AuditFault> LineSource::open(const std::string& path) {
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg)
-  Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   struct stat status {};
-  if (!fd.valid() || ::fstat(fd.get(), &status) != 0) {
+  if (!fd || ::fstat(fd.get(), &status) != 0) {
     const std::string why = errno == ENOENT ? "does not exist; name it with --file"
                                             : std::generic_category().message(errno);
     return AuditFault{"audit file " + path + ": " + why};

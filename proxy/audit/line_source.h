@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 #include "policy/result.h"
-#include "proxy/audit/descriptor.h"
+#include "policy/unique_fd.h"
 #include "proxy/audit/log.h"
 
 namespace egret {
@@ -39,11 +39,11 @@ class LineSource {
   static constexpr std::size_t line_bytes_max = 64 * 1024;
 
  private:
-  LineSource(std::string path, Descriptor fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+  LineSource(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
   bool fill();
 
   std::string path_;
-  Descriptor fd_;
+  UniqueFd fd_;
   std::string buffer_;
   std::size_t begin_ = 0;    // of what is not handed out yet
   std::size_t scanned_ = 0;  // no newline before this

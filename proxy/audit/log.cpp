@@ -97,8 +97,4 @@ AuditCounters AuditLog::counters() const {
   return state_->writer->counters();
 }
 
-void AuditLog::reopen() {
-  state_->writer->reopen();
-}
-
 }  // namespace egret

@@ -33,10 +33,11 @@ struct AuditCounters {
 
 struct AuditOptions {
   std::chrono::milliseconds stall_max{2000};    // a decision waits at most so long
-  std::chrono::milliseconds retry_every{100};   // while the file cannot be written
+  std::chrono::milliseconds retry_every{100};   // a failing file; and how often a path is looked at
   std::chrono::milliseconds end_wait_max{100};  // an end waits at most so long for company
   std::chrono::milliseconds drain_max{2000};    // the destructor waits at most so long
-  std::size_t kept_bytes_max = 64U << 20U;      // ends kept while the file cannot be written
+  std::size_t kept_bytes_max = 64U << 20U;      // ends kept while the file cannot be written, and
+                                                // once more while a write hangs
   AuditSystem* system = nullptr;                // borrowed, outlives the log; null: the real calls
 };
 
@@ -69,8 +70,6 @@ class AuditLog {
   void submit_end(unsigned lane, std::string body);
 
   AuditCounters counters() const;
-  // The file was replaced or removed (log rotation): opened again by the writer.
-  void reopen();
 
  private:
   struct State;

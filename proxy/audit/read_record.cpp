@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "proxy/audit/json_text.h"
+#include "proxy/wire/json_string.h"
 
 namespace egret {
 namespace {
@@ -190,7 +191,7 @@ std::string shown(std::string_view utf8) {
     const auto byte = static_cast<unsigned char>(utf8[i]);
     const std::size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 1;
     if (length == 1 || i + length > utf8.size()) {
-      append_escaped(utf8.substr(i, 1), field_bytes_max, out);
+      append_json_escaped(utf8.substr(i, 1), JsonQuotes::hex, field_bytes_max, out);
       ++i;
       continue;
     }

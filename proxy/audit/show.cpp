@@ -10,6 +10,7 @@
 #include "proxy/audit/read_record.h"
 #include "proxy/audit/reader.h"
 #include "proxy/audit/slot.h"
+#include "proxy/wire/json_string.h"
 
 namespace egret {
 namespace {
@@ -56,7 +57,7 @@ class Printer {
       if (c >= 0x20 && c <= 0x7e) {
         out += c;
       } else {
-        append_escaped({&c, 1}, field_bytes_max, out);
+        append_json_escaped({&c, 1}, JsonQuotes::hex, field_bytes_max, out);
       }
     }
     return out;

@@ -23,12 +23,12 @@ void AuditWriter::submit(unsigned lane, std::string body, AuditLog::Done done) {
 }
 
 void AuditWriter::submit_end(unsigned lane, std::string body) {
-  lanes_.push(lane, Entry{std::move(body), nullptr, AuditClock::now(), EntryKind::end, 0});
-  signal(end_waits);
-}
-
-void AuditWriter::reopen() {
-  signal(reopen_wanted);
+  Entry entry{std::move(body), nullptr, AuditClock::now(), EntryKind::end, 0};
+  if (lanes_.push_within(options_.kept_bytes_max / lanes_.count(), lane, std::move(entry))) {
+    signal(end_waits);
+  } else {
+    ++lost_;
+  }
 }
 
 void AuditWriter::stop() {
@@ -66,7 +66,7 @@ bool AuditWriter::drained(Time now) const {
 void AuditWriter::wait_for_work() {
   for (;;) {
     const unsigned signals = signals_;
-    if ((signals & (decision_waits | reopen_wanted)) != 0) return;
+    if ((signals & decision_waits) != 0) return;
     const Time now = AuditClock::now();
     if (failing_) {
       if (now >= next_try_) return;
@@ -81,11 +81,10 @@ void AuditWriter::wait_for_work() {
 }
 
 void AuditWriter::work() {
-  const bool look = (signals_.exchange(0) & reopen_wanted) != 0;
+  signals_ = 0;
   ends_due_.reset();
   std::vector<Entry> fresh = lanes_.take_all();
   const Time now = AuditClock::now();
-  if (look) next_look_ = now;
   if (failing_ && now < next_try_) {
     keep_waiting(std::move(fresh));
     return;

@@ -27,7 +27,6 @@ class AuditWriter {
   // From any thread.
   void submit(unsigned lane, std::string body, AuditLog::Done done);
   void submit_end(unsigned lane, std::string body);
-  void reopen();
   void stop();        // run() returns once all is written, or drain_max has passed
   void stop_watch();  // watch() refuses what still waits and returns
   AuditCounters counters() const;
@@ -37,7 +36,7 @@ class AuditWriter {
 
  private:
   using Time = AuditClock::time_point;
-  enum Signal : unsigned { decision_waits = 1, end_waits = 2, reopen_wanted = 4 };
+  enum Signal : unsigned { decision_waits = 1, end_waits = 2 };
 
   // --- writer thread
   void wait_for_work();

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 
+#include "policy/secret/secret.h"
+
 namespace egret {
 namespace {
 
@@ -64,11 +66,16 @@ std::optional<std::string> base64_decode(std::string_view text) {
 }
 
 std::string base64_core(std::string_view bytes, unsigned phase) {
-  const std::string padded = std::string(phase, '\0') + std::string(bytes);
-  const std::string encoded = base64_encode(padded);
+  std::string padded;
+  padded.reserve(phase + bytes.size());
+  padded.append(phase, '\0').append(bytes);
+  std::string encoded = base64_encode(padded);
   const std::size_t first = (phase * 8 + 5) / 6;
   const std::size_t whole = padded.size() * 8 / 6;
-  return whole > first ? encoded.substr(first, whole - first) : std::string();
+  std::string core = whole > first ? encoded.substr(first, whole - first) : std::string();
+  wipe(padded);
+  wipe(encoded);
+  return core;
 }
 
 }  // namespace egret

@@ -16,7 +16,7 @@ constexpr std::array<std::string_view, 9> hop_by_hop = {
 
 // What an agent could use to tell an origin another host, client or method than the one decided on,
 // or to have its credentials echoed (ATTACKS A12, A17, C06, D21, F16).
-constexpr std::array<std::string_view, 17> never_forwarded = {"host",
+constexpr std::array<std::string_view, 18> never_forwarded = {"host",
                                                               "forwarded",
                                                               "via",
                                                               "x-forwarded-for",
@@ -31,6 +31,7 @@ constexpr std::array<std::string_view, 17> never_forwarded = {"host",
                                                               "early-data",
                                                               "http2-settings",
                                                               "expect",
+                                                              "sec-websocket-extensions",
                                                               "x-http-method-override",
                                                               "x-method-override"};
 
@@ -38,22 +39,16 @@ constexpr std::array<std::string_view, 8> never_returned = {
     "connection", "proxy-connection",   "keep-alive",   "upgrade",
     "alt-svc",    "proxy-authenticate", "proxy-status", "proxy-authentication-info"};
 
-// Where the response is scanned for secrets it has to come whole and uncoded (F03, F19).
-constexpr std::array<std::string_view, 4> hides_the_response = {
-    "accept-encoding", "range", "if-range", "sec-websocket-extensions"};
+// Where the response is scanned for secrets it has to come whole and uncoded (F03).
+constexpr std::array<std::string_view, 3> hides_the_response = {"accept-encoding", "range",
+                                                                "if-range"};
 
 template <std::size_t N>
 bool among(const std::array<std::string_view, N>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
-  return out;
-}
+using syntax::lower;
 
 // The members of every Connection field, lower case.
 std::vector<std::string> nominated(const FieldList& fields) {
@@ -181,6 +176,8 @@ RequestHead head_for_origin(const Admission& admission, const RequestHead& head)
   if (admission.websocket) {
     out.fields.add("connection", "Upgrade");
     out.fields.add("upgrade", "websocket");
+    const std::string extensions = websocket_extension_offers(head.fields);
+    if (!extensions.empty()) out.fields.add("sec-websocket-extensions", extensions);
   }
   return out;
 }

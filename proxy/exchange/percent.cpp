@@ -25,6 +25,7 @@ std::string percent_decoded(std::string_view text) {
 std::string percent_encoded(std::string_view text) {
   constexpr std::string_view hex = "0123456789ABCDEF";
   std::string out;
+  out.reserve(3 * text.size());  // it may be a secret: growing would leave copies behind
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||

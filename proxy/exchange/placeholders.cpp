@@ -7,6 +7,7 @@
 
 #include "proxy/exchange/base64.h"
 #include "proxy/exchange/percent.h"
+#include "proxy/wire/http1_syntax.h"
 
 namespace egret {
 namespace {
@@ -126,12 +127,7 @@ constexpr std::array<std::string_view, 21> credential_parameters = {"access_toke
                                                                     "subscription-key",
                                                                     "client_secret"};
 
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
-  return text;
-}
+using syntax::lower;
 
 class Planner {
  public:

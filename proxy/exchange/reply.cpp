@@ -1,5 +1,7 @@
 #include "proxy/exchange/reply.h"
 
+#include "proxy/wire/json_string.h"
+
 namespace egret {
 namespace {
 
@@ -107,9 +109,9 @@ std::string_view default_hint(Reason reason) {
 void append_member(std::string& out, std::string_view key, std::string_view text) {
   if (text.empty()) return;
   out += out.size() > 1 ? "," : "";
-  append_json_string(out, key);
-  out += ':';
-  append_json_string(out, text);
+  out.append("\"").append(key).append("\":\"");
+  append_json_escaped(text, JsonQuotes::short_form, text.size() * 6, out);
+  out += '"';
 }
 
 std::string body_of(const Refusal& refusal, const ReplyContext& context) {
@@ -131,25 +133,6 @@ std::string body_of(const Refusal& refusal, const ReplyContext& context) {
 }
 
 }  // namespace
-
-void append_json_string(std::string& out, std::string_view text) {
-  constexpr std::string_view hex = "0123456789abcdef";
-  out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte == '"' || byte == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte > 0x7e) {
-      out += "\\u00";
-      out += hex[byte >> 4];
-      out += hex[byte & 15];
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
 
 int status_of(Reason reason) {
   switch (reason) {

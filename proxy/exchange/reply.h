@@ -34,7 +34,9 @@ struct ReplyContext {
 };
 Reply reply_to(const Refusal& refusal, const ReplyContext& context);
 
-// A JSON string literal, everything outside 0x20-0x7e escaped.
-void append_json_string(std::string& out, std::string_view text);
+// A gRPC client reads no body of a status other than 200: it is told by grpc-status and
+// grpc-message, in a head that is the whole answer ("Trailers-Only").
+bool speaks_grpc(const RequestHead& head);
+Reply grpc_reply_to(const Refusal& refusal, const ReplyContext& context);
 
 }  // namespace egret

@@ -1,6 +1,6 @@
 #include "proxy/exchange/snapshot.h"
 
-#include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -18,6 +18,9 @@ std::string of_length(std::string_view text, std::size_t bytes) {
   return out;
 }
 
+// Of one grant and list, at most: lists that do not grow leave no copies behind.
+constexpr std::size_t spellings_max = 10;
+
 // A piece of base64 shorter than this says nothing about a secret and could be anything.
 constexpr std::size_t base64_core_min = 10;
 
@@ -31,6 +34,7 @@ std::string url_safe(std::string text) {
 // As a JSON string would hold it; only where that differs.
 std::string json_escaped(std::string_view text, bool slashes) {
   std::string out;
+  out.reserve(2 * text.size());
   for (const char c : text) {
     if (c == '"' || c == '\\' || (slashes && c == '/')) out += '\\';
     out += c;
@@ -43,18 +47,21 @@ void add_spellings(Entries& redact, Entries& mask, const Grant& grant, std::size
   const std::string& placeholder = grant.placeholder.text();
   redact.push_back({std::string(secret), placeholder, id});
   mask.push_back({std::string(secret), of_length(placeholder, secret.size()), id});
-  std::vector<std::string> others = {percent_encoded(secret), json_escaped(secret, false),
-                                     json_escaped(secret, true)};
-  std::sort(others.begin(), others.end());
-  others.erase(std::unique(others.begin(), others.end()), others.end());
-  for (const std::string& other : others) {
-    if (other == secret) continue;
-    redact.push_back({other, placeholder, id});
-    mask.push_back({other, of_length(placeholder, other.size()), id});
+  std::array<std::string, 3> others = {percent_encoded(secret), json_escaped(secret, false),
+                                       json_escaped(secret, true)};
+  for (std::string& other : others) {  // of equal ones the first counts
+    if (other != secret) {
+      redact.push_back({other, placeholder, id});
+      mask.push_back({other, of_length(placeholder, other.size()), id});
+    }
+    wipe(other);
   }
   for (unsigned phase = 0; phase < 3; ++phase) {
     std::string core = base64_core(secret, phase);
-    if (core.size() < base64_core_min) continue;
+    if (core.size() < base64_core_min) {
+      wipe(core);
+      continue;
+    }
     // Equal length in both: what is around it in the base64 text has to stay decodable.
     std::string instead = of_length(base64_core(placeholder, phase), core.size());
     if (std::string safe = url_safe(core); safe != core) {
@@ -80,6 +87,12 @@ SnapshotPtr make_snapshot(std::string sandbox, std::uint64_t generation, Policy 
   Entries redact;
   Entries mask;
   Entries body;
+  Entries websocket;
+  const std::size_t grant_count = snapshot->grants.grants().size();
+  redact.reserve(spellings_max * grant_count);
+  mask.reserve(spellings_max * grant_count);
+  body.reserve(grant_count);
+  websocket.reserve(grant_count);
   const std::vector<Grant>& all = snapshot->grants.grants();
   for (std::size_t id = 0; id < all.size(); ++id) {
     const Grant& grant = all[id];
@@ -87,10 +100,14 @@ SnapshotPtr make_snapshot(std::string sandbox, std::uint64_t generation, Policy 
     const std::string& placeholder = grant.placeholder.text();
     const bool in_body = grant.has(PlaceKind::body);
     body.push_back({placeholder, in_body ? std::string(grant.secret->reveal()) : placeholder, id});
+    const bool in_websocket = grant.has(PlaceKind::websocket);
+    websocket.push_back(
+        {placeholder, in_websocket ? std::string(grant.secret->reveal()) : placeholder, id});
   }
   snapshot->redact = std::make_shared<const Needles>(std::move(redact));
   snapshot->mask = std::make_shared<const Needles>(std::move(mask));
   snapshot->body = std::make_shared<const Needles>(std::move(body));
+  snapshot->websocket = std::make_shared<const Needles>(std::move(websocket));
   return snapshot;
 }
 

@@ -28,6 +28,8 @@ struct SandboxSnapshot {
   // Placeholders in request bodies; an entry's id is the grant's index. Replaced by the secret
   // where the grant says `body`, else by itself: then the hit is what counts.
   std::shared_ptr<const Needles> body;
+  // The same for WebSocket messages of the client.
+  std::shared_ptr<const Needles> websocket;
 };
 
 using SnapshotPtr = std::shared_ptr<const SandboxSnapshot>;

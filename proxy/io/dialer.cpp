@@ -1,6 +1,7 @@
 #include "proxy/io/dialer.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,6 +16,21 @@ namespace egret {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t dialled_max = 32;  // of a name's addresses
+
+// Why a name led nowhere, for the reply; that it has no address is what the reason says by itself.
+std::string_view hint_of(ResolveFault fault) {
+  switch (fault) {
+    case ResolveFault::no_such_name:
+      return "";
+    case ResolveFault::timed_out:
+      return "DNS did not answer in time for this name";
+    case ResolveFault::failed:
+      break;
+  }
+  return "DNS gave no usable answer for this name";
+}
 
 StreamSocket::endpoint_type endpoint_of(const CheckedAddress& checked) {
   const IpAddress& address = checked.address();
@@ -80,7 +96,10 @@ Task<Result<std::vector<CheckedAddress>, Refusal>> Dialer::locate(const Permit& 
     co_return checked;
   }
   const auto resolved = co_await resolver_.resolve(permit.target().host);
-  if (!resolved) co_return refusal_of(Reason::dns_failed);
+  if (!resolved) {
+    const Denial failed{Reason::dns_failed, {}, std::string(hint_of(resolved.error()))};
+    co_return refusal_of(failed);
+  }
   // One forbidden address among them refuses the name: which one is dialled must not be luck (B05).
   for (const IpAddress& address : *resolved) {
     auto one = check_address(permit, rules, address);
@@ -88,6 +107,8 @@ Task<Result<std::vector<CheckedAddress>, Refusal>> Dialer::locate(const Permit& 
     checked.push_back(*one);
   }
   interleave(checked);
+  if (checked.size() > dialled_max)
+    checked.erase(checked.begin() + std::ptrdiff_t{dialled_max}, checked.end());
   co_return checked;
 }
 

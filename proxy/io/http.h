@@ -50,13 +50,13 @@ class ClientExchange {
   virtual void resume() = 0;
   // The connection ends behind this response.
   virtual void close_after_response() = 0;
+  // Called once if the client gives up before it has the whole response, where the version can tell
+  // at once (a reset stream).
+  virtual void when_given_up(std::function<void()>) {}
   // What was begun cannot be completed: the client must not take it for whole.
   virtual void abort() = 0;
   // A head has been sent; no reply of our own is possible any more.
   virtual bool responded() const = 0;
-  // Calls action() once the client has given the exchange up before it got its whole answer. Where
-  // that shows only when something is sent (HTTP/1) it is never called.
-  virtual void when_gone(std::function<void()>) {}
   // Whether the client can be sent chunks; else a body of unknown length ends with the connection.
   virtual bool takes_chunks() const = 0;
   // Whether it understands fields behind a body.

@@ -63,7 +63,9 @@ class Http2ClientExchange final : public ClientExchange {
   bool takes_trailers() const override { return true; }
   void close_after_response() override {}  // a stream ends by itself, its neighbours go on
   void abort() override { stream_->reset(http2_code::internal_error); }
-  void when_gone(std::function<void()> action) override { stream_->when_gone(std::move(action)); }
+  void when_given_up(std::function<void()> then) override {
+    stream_->when_given_up(std::move(then));
+  }
   void stop_reading() override { stream_->stop_reading(); }
   void resume() override { stream_->resume_reading(); }
 

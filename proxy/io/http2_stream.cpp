@@ -95,6 +95,7 @@ void Http2Stream::reset(std::uint32_t code) {
     give_up_received();
     connection_->reset(id_, code);
   }
+  given_up_ = nullptr;
   error_ = StreamError::closed;
   connection_ = nullptr;
   sending_ = {};
@@ -108,8 +109,8 @@ void Http2Stream::stop_reading() {
 }
 
 void Http2Stream::leave() {
+  given_up_ = nullptr;
   sending_ = {};
-  gone_ = nullptr;
   if (connection_ == nullptr) return;
   if (!end_sent_) return reset(http2_code::cancel);
   if (!received_end_) return reset(http2_code::no_error);  // the rest is not needed
@@ -138,22 +139,20 @@ void Http2Stream::closed(std::uint32_t code) {
   if (connection_ == nullptr) return;
   give_up_received();
   refused_ = code == http2_code::refused_stream;
-  if (error_ == StreamError::none) error_ = StreamError::failed;
-  connection_ = nullptr;
-  say_gone();
+  end_with(StreamError::failed);
 }
 
 void Http2Stream::connection_ended(StreamError error) {
-  error_ = error;
-  connection_ = nullptr;
-  say_gone();
+  end_with(error);
 }
 
-// The peer has ended the stream, in whatever way.
-void Http2Stream::say_gone() {
+void Http2Stream::end_with(StreamError error) {
+  if (error_ == StreamError::none) error_ = error;
+  connection_ = nullptr;
   readable_event_.notify();
   writable_event_.notify();
-  if (gone_ && !end_sent_) gone_();
+  const auto given_up = std::exchange(given_up_, nullptr);
+  if (given_up && !end_sent_) given_up();
 }
 
 void Http2Stream::taken(std::size_t bytes) {

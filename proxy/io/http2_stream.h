@@ -9,7 +9,6 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "proxy/io/event.h"
 #include "proxy/io/http.h"
@@ -36,7 +35,8 @@ class Http2Stream {
   void reset(std::uint32_t code);
   void stop_reading();
   void resume_reading() { reading_stopped_ = false; }
-  void when_gone(std::function<void()> action) { gone_ = std::move(action); }
+  // Called if the peer, or the connection, ends before we have sent all.
+  void when_given_up(std::function<void()> then) { given_up_ = std::move(then); }
   // The exchange is over: what it left undone is undone for good.
   void leave();
   // The head that was submitted is the whole message.
@@ -62,7 +62,7 @@ class Http2Stream {
  private:
   static constexpr std::size_t heads_max = 16;
   StreamError broken() const;
-  void say_gone();
+  void end_with(StreamError error);
   void give_up_received();
 
   Http2Connection* connection_;  // null once closed
@@ -84,7 +84,7 @@ class Http2Stream {
   bool ending_ = false;
   bool end_sent_ = false;
 
-  std::function<void()> gone_;
+  std::function<void()> given_up_;
   StreamError error_ = StreamError::none;
   bool refused_ = false;  // surely not acted on (RFC 9113 8.7)
 };

@@ -3,6 +3,8 @@
 #include <iterator>
 #include <utility>
 
+#include <boost/asio/redirect_error.hpp>
+
 namespace egret {
 
 std::unique_ptr<OriginExchange> OriginPool::reuse(const std::string& key, const std::string& method,
@@ -35,9 +37,34 @@ std::unique_ptr<OriginExchange> OriginPool::adopt(const std::string& key, const 
     shared_[key].push_back(connection);
     return connection->begin(method);
   }
+  if (http1_only_.size() < known_max) http1_only_.insert(key);
   auto connection = std::make_unique<Http1OriginConnection>(std::move(origin), http1_, timeouts_);
   connection->begin(method);
   return connection;
+}
+
+Task<void> OriginPool::wait_for_dial(const std::string& key) {
+  const auto found = dials_.find(key);
+  if (found == dials_.end() || http1_only_.contains(key)) co_return;
+  const std::shared_ptr<Dial> dial = found->second;
+  error_code ignored;
+  co_await dial->over.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+void OriginPool::dial_begins(const std::string& key, const asio::any_io_executor& executor) {
+  auto& dial = dials_[key];
+  if (!dial) {
+    dial = std::make_shared<Dial>(executor);
+    dial->over.expires_at(asio::steady_timer::time_point::max());
+  }
+  ++dial->running;
+}
+
+void OriginPool::dial_ends(const std::string& key) {
+  const auto found = dials_.find(key);
+  if (found == dials_.end()) return;
+  found->second->over.cancel();  // whatever came of it: who waits looks again
+  if (--found->second->running == 0) dials_.erase(found);
 }
 
 void OriginPool::give_back(const std::string& key, std::unique_ptr<OriginExchange> exchange) {
@@ -71,6 +98,7 @@ void OriginPool::clear() {
       connection->retire();
   }
   shared_.clear();
+  http1_only_.clear();
 }
 
 }  // namespace egret

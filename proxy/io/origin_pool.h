@@ -6,8 +6,10 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
+#include "proxy/io/asio.h"
 #include "proxy/io/http1_origin.h"
 #include "proxy/io/http2_origin.h"
 
@@ -27,6 +29,12 @@ class OriginPool {
   // The first exchange of a fresh connection.
   std::unique_ptr<OriginExchange> adopt(const std::string& key, const std::string& method,
                                         OriginStream origin);
+  // Waits while a connection for this key is being made that others may share. Only where it is not
+  // known that the origin speaks HTTP/1 alone.
+  Task<void> wait_for_dial(const std::string& key);
+  // Between these two a connection is being made.
+  void dial_begins(const std::string& key, const asio::any_io_executor& executor);
+  void dial_ends(const std::string& key);
   // The exchange is over: keeps its connection where another may follow on it.
   void give_back(const std::string& key, std::unique_ptr<OriginExchange> exchange);
   // Closes what the origins have closed or what is too old. Call now and then.
@@ -36,6 +44,15 @@ class OriginPool {
   std::size_t size() const { return size_; }  // HTTP/1 connections that rest
 
  private:
+  static constexpr std::size_t known_max = 4096;
+  // Everybody who waits for one dial waits for this timer's end.
+  struct Dial {
+    explicit Dial(const asio::any_io_executor& executor) : over(executor) {}
+    asio::steady_timer over;
+    unsigned running = 0;
+  };
+  std::unordered_map<std::string, std::shared_ptr<Dial>> dials_;
+  std::unordered_set<std::string> http1_only_;  // keys
   std::unordered_map<std::string, std::vector<std::unique_ptr<Http1OriginConnection>>> idle_;
   std::unordered_map<std::string, std::vector<std::shared_ptr<Http2OriginConnection>>> shared_;
   std::size_t size_ = 0;

@@ -122,7 +122,9 @@ class Resolver::Channel : public std::enable_shared_from_this<Channel> {
   };
   struct Watched {
     explicit Watched(asio::io_context& context, int fd) : descriptor(context, fd) {}
-    ~Watched() { descriptor.release(); }  // c-ares closes it
+    ~Watched() {
+      if (descriptor.is_open()) descriptor.release();  // c-ares closes it
+    }
     asio::posix::stream_descriptor descriptor;
     bool reading = false, writing = false, want_read = false, want_write = false;
   };
@@ -145,7 +147,7 @@ class Resolver::Channel : public std::enable_shared_from_this<Channel> {
     if (status == ARES_SUCCESS && info != nullptr) {
       keep = keep_max;
       for (const ares_addrinfo_node* node = info->nodes; node != nullptr; node = node->ai_next) {
-        if (addresses.size() >= addresses_max) break;
+        if (addresses.size() > addresses_max) break;
         const IpAddress address = address_of(node->ai_addr);
         if (std::find(addresses.begin(), addresses.end(), address) == addresses.end())
           addresses.push_back(address);
@@ -155,6 +157,8 @@ class Resolver::Channel : public std::enable_shared_from_this<Channel> {
     if (info != nullptr) ares_freeaddrinfo(info);
     if (addresses.empty()) {
       name.answer = fault_of(status == ARES_SUCCESS ? ARES_ENODATA : status);
+    } else if (addresses.size() > addresses_max) {
+      name.answer = ResolveFault::failed;
     } else {
       name.answer = std::move(addresses);
     }
@@ -165,7 +169,12 @@ class Resolver::Channel : public std::enable_shared_from_this<Channel> {
 
   void watch(ares_socket_t fd, bool readable, bool writable) {
     if (!readable && !writable) {
-      watched_.erase(fd);
+      // c-ares is about to close it, and may get the same number for its next socket at once. What
+      // still waits on the old one has to let go now: later it would let go of the new one.
+      if (const auto found = watched_.find(fd); found != watched_.end()) {
+        found->second->descriptor.release();
+        watched_.erase(found);
+      }
       return;
     }
     auto& slot = watched_[fd];

@@ -18,7 +18,8 @@ enum class ResolveFault { no_such_name, failed, timed_out };
 
 class Resolver {
  public:
-  static constexpr std::size_t addresses_max = 32;
+  // An answer with more is none: to cut it would leave unchecked what lies behind.
+  static constexpr std::size_t addresses_max = 256;
 
   explicit Resolver(asio::io_context& context);
   ~Resolver();

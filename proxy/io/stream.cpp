@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <utility>
@@ -197,6 +198,51 @@ Task<ReadResult> Stream::read_some(std::span<char> into) {
     if (const StreamError error = co_await wait(what); error != StreamError::none)
       co_return ReadResult{0, error};
   }
+}
+
+Task<ReadResult> Stream::splice_to(Stream& to, const SplicePipe& pipe) {
+  constexpr unsigned flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
+  co_await take_turns();
+  ReadResult moved;
+  ssize_t got = 0;
+  while (true) {
+    moved.error = error_now();
+    if (moved.error != StreamError::none) co_return moved;
+    got = ::splice(fd(), nullptr, pipe.in(), nullptr, SplicePipe::bytes_max, flags);
+    if (got > 0) break;
+    if (got == 0) {
+      moved.error = StreamError::end;
+      co_return moved;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) {
+      moved.error = StreamError::failed;
+      co_return moved;
+    }
+    moved.error = co_await wait(Wait::read);
+    if (moved.error != StreamError::none) co_return moved;
+  }
+  bytes_read_ += static_cast<std::size_t>(got);
+  while (got > 0) {
+    moved.error = to.error_now();
+    if (moved.error != StreamError::none) co_return moved;
+    const ssize_t put =
+        ::splice(pipe.out(), nullptr, to.fd(), nullptr, static_cast<std::size_t>(got), flags);
+    if (put > 0) {
+      got -= put;
+      moved.bytes += static_cast<std::size_t>(put);
+      to.bytes_written_ += static_cast<std::size_t>(put);
+      continue;
+    }
+    if (put < 0 && errno == EINTR) continue;
+    if (put == 0 || errno != EAGAIN) {
+      moved.error = StreamError::failed;
+      co_return moved;
+    }
+    moved.error = co_await to.wait(Wait::write);
+    if (moved.error != StreamError::none) co_return moved;
+  }
+  co_return moved;
 }
 
 Task<StreamError> Stream::write(std::string_view first, std::string_view second) {

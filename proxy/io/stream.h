@@ -17,6 +17,7 @@
 #include "policy/result.h"
 #include "proxy/io/asio.h"
 #include "proxy/io/deadline.h"
+#include "proxy/io/splice_pipe.h"
 
 namespace egret {
 
@@ -57,6 +58,12 @@ class Stream final : private Deadline {
   Task<ReadResult> read_some(std::span<char> into);
   // All of it, gathered.
   Task<StreamError> write(std::string_view first, std::string_view second = {});
+
+  // At least one byte from this connection straight into the other, inside the kernel (splice(2));
+  // both without TLS and with nothing read before. `bytes` is what has left; on an error of either
+  // side it may be less than what was read.
+  Task<ReadResult> splice_to(Stream& to, const SplicePipe& pipe);
+  bool can_splice() const { return !ssl_ && prefix_at_ == prefix_.size(); }
 
   // Bytes that were read before TLS began and belong to it.
   void unread(std::string_view bytes) { prefix_.append(bytes); }

@@ -13,8 +13,9 @@
 
 #include <climits>
 
-#include "certs/file_descriptor.h"
+#include "certs/read_to_end.h"
 #include "policy/secret/secret.h"
+#include "policy/unique_fd.h"
 
 namespace egret {
 namespace {
@@ -61,7 +62,7 @@ class Child {
   }
 
   pid_t pid_;
-  FileDescriptor exit_;
+  UniqueFd exit_;
   bool reaped_ = false;
 };
 
@@ -167,14 +168,14 @@ Result<std::string, CaptureFault> capture_output(const std::vector<std::string>&
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     return CaptureFault{"cannot be started: " + reason(errno)};
   }
-  const FileDescriptor reading{ends[0]};
-  FileDescriptor writing{ends[1]};
+  const UniqueFd reading{ends[0]};
+  UniqueFd writing{ends[1]};
   ::fcntl(reading.get(), F_SETFL, O_NONBLOCK);
   pid_t pid = -1;
   if (const int error = spawn(argv, writing.get(), pid)) {
     return CaptureFault{"cannot be started: " + reason(error)};
   }
-  writing.close();
+  writing.reset();
   Child child{pid};
   std::string bytes;
   auto read = child.exit_descriptor() < 0

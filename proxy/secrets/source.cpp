@@ -11,7 +11,8 @@
 #include <utility>
 #include <variant>
 
-#include "certs/file_descriptor.h"
+#include "certs/read_to_end.h"
+#include "policy/unique_fd.h"
 #include "proxy/secrets/capture.h"
 
 namespace egret {
@@ -71,7 +72,7 @@ Result<Secret, SecretSourceFault> read_secret(std::string_view name, const Secre
 Result<Secret, SecretSourceFault> read_secret(std::string_view name, const SecretSourceFile& from) {
   const std::string source = "file " + from.path;
   // O_NONBLOCK: a FIFO in the file's place must not block the start.
-  const FileDescriptor file{
+  const UniqueFd file{
       ::open(from.path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
   if (file.get() < 0) {
     const int error = errno;

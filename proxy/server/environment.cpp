@@ -2,19 +2,20 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <unistd.h>
 
 namespace egret {
 namespace {
 
-constexpr std::array<std::string_view, 13> bundle_names = {
+constexpr std::array<std::string_view, 14> bundle_names = {
     "SSL_CERT_FILE",       "CURL_CA_BUNDLE",
     "REQUESTS_CA_BUNDLE",  "GIT_SSL_CAINFO",
     "NODE_EXTRA_CA_CERTS", "PIP_CERT",
     "AWS_CA_BUNDLE",       "CARGO_HTTP_CAINFO",
     "DENO_CERT",           "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
     "NIX_SSL_CERT_FILE",   "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
-    "BUNDLE_SSL_CA_CERT"};
+    "BUNDLE_SSL_CA_CERT",  "NPM_CONFIG_CAFILE"};  // beats a cafile in an npmrc
 
 // Agents and daemons outside, whose sockets are not there inside, and proxies that are not ours.
 constexpr std::array<std::string_view, 14> never_passed = {
@@ -84,6 +85,23 @@ Variables trust_variables(const std::string& bundle_path, const std::string& tru
           " -Djavax.net.ssl.trustStorePassword=changeit";
   out.emplace_back("JAVA_TOOL_OPTIONS", java);
   return out;
+}
+
+std::vector<std::string> system_bundle_files() {
+  constexpr std::array<const char*, 4> usual = {
+      "/etc/ssl/certs/ca-certificates.crt",                 // Debian, Arch, Alpine
+      "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // Fedora
+      "/etc/ssl/ca-bundle.pem",                             // SUSE
+      "/etc/ssl/cert.pem",
+  };
+  std::vector<std::string> found;
+  for (const char* path : usual) {
+    std::error_code error;
+    const std::string file = std::filesystem::canonical(path, error);
+    const bool ours = !error && std::filesystem::is_regular_file(file, error);
+    if (ours && std::find(found.begin(), found.end(), file) == found.end()) found.push_back(file);
+  }
+  return found;
 }
 
 Variables placeholder_variables(const GrantTable& grants) {

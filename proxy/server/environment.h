@@ -18,6 +18,9 @@ using Variables = std::vector<std::pair<std::string, std::string>>;
 // SSL_CERT_FILE and its kin for this bundle, and the JVM's trust store.
 Variables trust_variables(const std::string& bundle_path, const std::string& trust_store_path,
                           std::string_view java_options);
+// Where this host keeps the roots that every program trusts, symbolic links followed: inside a
+// sandbox the bundle takes their place, for programs that read no variable.
+std::vector<std::string> system_bundle_files();
 Variables placeholder_variables(const GrantTable& grants);
 // HTTP_PROXY and its kin in both cases, and a NO_PROXY that opens nothing.
 Variables proxy_variables(const std::string& proxy_url);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "proxy/server/hardening.h"
 #include "proxy/server/text_file.h"
 #include "proxy/server/verbs.h"
+#include "sandbox-glue/process/host_view.h"
 #include "sandbox-glue/process/process_sandbox.h"
 
 namespace egret {
@@ -43,22 +45,41 @@ std::vector<std::string> environment_sources(const Config& config, const Sandbox
   return out;
 }
 
-// What must not be visible inside, wherever it lies: state, audit, secret files, the configuration.
-std::vector<std::string> hidden_paths(const Config& config, const SandboxSetup& sandbox) {
+std::vector<std::string> absolute_paths(const std::vector<std::string>& paths) {
+  std::vector<std::string> out;
+  for (const std::string& path : paths)
+    out.push_back(std::filesystem::absolute(path).lexically_normal());
+  return out;
+}
+
+// Whether the file, or a link by that name, lies where the command may write.
+bool can_be_changed(const std::string& file, const std::vector<std::string>& writable) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path path = fs::absolute(file);
+  const std::string real = fs::weakly_canonical(path, error);
+  const std::string named = fs::weakly_canonical(path.parent_path(), error) / path.filename();
+  return std::any_of(writable.begin(), writable.end(), [&](const std::string& folder) {
+    const std::string place = fs::weakly_canonical(folder, error);
+    return is_within(real, place) || is_within(named, place);
+  });
+}
+
+// What must not be visible inside, wherever it lies: state, audit, secret files, the configuration;
+// and the programs that the gate runs, where the command could change them.
+std::vector<std::string> hidden_paths(const Config& config, const SandboxSetup& sandbox,
+                                      std::vector<std::string> writable) {
+  writable.push_back(std::filesystem::current_path());
   std::vector<std::string> out = {config.state, config.audit_file};
   if (!config.file.empty()) out.push_back(std::filesystem::absolute(config.file));
   // What a later run would find.
   if (std::filesystem::exists(local_config)) out.push_back(std::filesystem::absolute(local_config));
   for (const SecretConfig& secret : all_secrets(config, sandbox)) {
     if (const auto* from = std::get_if<SecretSourceFile>(&secret.from)) out.push_back(from->path);
+    const auto* program = std::get_if<SecretSourceExec>(&secret.from);
+    if (program != nullptr && can_be_changed(program->argv.front(), writable))
+      out.push_back(program->argv.front());
   }
-  return out;
-}
-
-std::vector<std::string> absolute_paths(const std::vector<std::string>& paths) {
-  std::vector<std::string> out;
-  for (const std::string& path : paths)
-    out.push_back(std::filesystem::absolute(path).lexically_normal());
   return out;
 }
 
@@ -108,9 +129,11 @@ Result<Prepared, Failure> prepare(const RunFlags& flags) {
   request.command = flags.command;
   request.working_directory = std::filesystem::current_path();
   request.writable_paths = absolute_paths(flags.writable);
-  request.hidden_paths = hidden_paths(setup->config, sandbox);
+  request.hidden_paths = hidden_paths(setup->config, sandbox, request.writable_paths);
   request.environment = std::move(environment.variables);
   request.files = {{bundle_inside, *bundle}, {trust_store_inside, jks_trust_store(*bundle)}};
+  for (const std::string& file : system_bundle_files())
+    request.files.push_back({file, *bundle});
   return Prepared{std::move(*setup), std::move(*authority), std::move(*snapshot),
                   std::move(request)};
 }

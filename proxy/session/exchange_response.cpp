@@ -179,7 +179,8 @@ Task<void> ExchangeSession::relay_websocket(const ResponseHead& head) {
     refusal_ = refusal_of(Reason::client_gone);
     co_return;
   }
-  WebSocketRelay relay(client_, *origin_, *snapshot_, websocket_deflate_agreed(head));
+  WebSocketRelay relay(client_, *origin_, *snapshot_, admission_.addressed->target,
+                       websocket_deflate(head.fields));
   const WebSocketEnd end = co_await relay.run();
   ResponseRecord& record = audit_.end();
   record.bytes_up = end.bytes_up;
@@ -187,6 +188,7 @@ Task<void> ExchangeSession::relay_websocket(const ResponseHead& head) {
   record.frames_up = end.frames_up;
   record.frames_down = end.frames_down;
   record.redactions += end.redactions;
+  audit_.used(end.uses);
   if (end.error) audit_.failed(name(*end.error));
   origin_->abort();
 }

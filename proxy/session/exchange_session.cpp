@@ -27,6 +27,22 @@ bool leads_back(const std::vector<SocketAddress>& own_listeners,
   return false;
 }
 
+// Says for its life that a connection is being made.
+class OneDial {
+ public:
+  OneDial(OriginPool& pool, const std::string& key, const asio::any_io_executor& executor)
+      : pool_(pool), key_(key) {
+    pool_.dial_begins(key_, executor);
+  }
+  ~OneDial() { pool_.dial_ends(key_); }
+  OneDial(const OneDial&) = delete;
+  OneDial& operator=(const OneDial&) = delete;
+
+ private:
+  OriginPool& pool_;
+  const std::string& key_;
+};
+
 }  // namespace
 
 ExchangeSession::ExchangeSession(Worker& worker, Sandbox& sandbox,
@@ -39,10 +55,11 @@ ExchangeSession::ExchangeSession(Worker& worker, Sandbox& sandbox,
       snapshot_(sandbox.snapshot()),
       audit_(worker, sandbox, connection, client.head()) {
   worker_.add(*this);
+  client_.when_given_up([this] { client_gave_up(); });
 }
 
 ExchangeSession::~ExchangeSession() {
-  client_.when_gone(nullptr);
+  client_.when_given_up(nullptr);
   worker_.remove(*this);
 }
 
@@ -52,7 +69,6 @@ Task<void> ExchangeSession::run() {
     co_await refuse(*admission_.refusal);
     co_return;
   }
-  client_.when_gone([this] { client_gone(); });
   const bool connected = co_await connect();
   if (!connected) co_return;
   co_await relay();
@@ -81,14 +97,17 @@ Task<void> ExchangeSession::reply_unrecorded() {
 }
 
 Task<void> ExchangeSession::reply(const Refusal& refusal) {
-  const Reply reply = reply_to(refusal, {sandbox_.name(), audit_.id(), admission_.target()});
+  const ReplyContext context{sandbox_.name(), audit_.id(), admission_.target()};
+  const bool grpc = speaks_grpc(client_.head());
+  const Reply reply = grpc ? grpc_reply_to(refusal, context) : reply_to(refusal, context);
   const bool head_only = client_.head().method == "HEAD";
   // Behind a request that was malformed or misdirected nothing can be trusted to be one.
   const bool policy_said_no =
       refusal.status == 403 || refusal.status == 405 || refusal.status == 429;
   if (refusal.status < 500 && !policy_said_no) client_.close_after_response();
   ResponseHead head = reply.head;
-  const BodyLength length{BodyLength::Kind::length, reply.body.size()};
+  const BodyLength length{grpc ? BodyLength::Kind::none : BodyLength::Kind::length,
+                          reply.body.size()};
   const std::string_view body = head_only ? std::string_view() : std::string_view(reply.body);
   const StreamError error = co_await client_.send_head(head, length, body);
   if (error == StreamError::none) co_await client_.finish(no_trailers);
@@ -97,7 +116,8 @@ Task<void> ExchangeSession::reply(const Refusal& refusal) {
 // An allowed exchange that cannot be carried out, or not to its end.
 Task<void> ExchangeSession::fail(const Refusal& refusal) {
   audit_.failed(name(refusal.denial.reason));
-  if (client_.responded()) {
+  const bool nobody_there = refusal.denial.reason == Reason::client_gone;
+  if (client_.responded() || nobody_there) {
     client_.abort();
     co_return;
   }
@@ -118,7 +138,13 @@ HttpOffer ExchangeSession::offer() const {
 // Decides where, records, and only then lets anything go there.
 Task<bool> ExchangeSession::connect() {
   const std::string key = pool_key();
+  const bool shareable =
+      admission_.addressed->target.scheme == Scheme::https && offer() == HttpOffer::http2_and_http1;
   origin_ = worker_.pool().reuse(key, client_.head().method, offer());
+  if (!origin_ && shareable) {
+    co_await worker_.pool().wait_for_dial(key);
+    origin_ = worker_.pool().reuse(key, client_.head().method, offer());
+  }
   from_pool_ = origin_ != nullptr;
   std::vector<CheckedAddress> addresses;
   if (!from_pool_) {
@@ -177,6 +203,7 @@ Task<bool> ExchangeSession::dial(const std::vector<CheckedAddress>& addresses) {
   if (refusal_) co_return false;  // a reload has closed it meanwhile
   const OriginTls* tls = worker_.shared().origin_tls.get().get();
   const std::string key = pool_key();
+  const OneDial one_dial(worker_.pool(), key, worker_.context().get_executor());
   auto connected =
       co_await worker_.dialer().connect(*admission_.permit, addresses, tls, key, offer());
   if (!connected) {
@@ -270,8 +297,8 @@ void ExchangeSession::give_back_connection() {
   if (!refusal_ && origin_) worker_.pool().give_back(pool_key(), std::move(origin_));
 }
 
-// What the origin still does for nobody is cancelled (ATTACKS E02).
-void ExchangeSession::client_gone() {
+// The origin need not go on with what nobody waits for.
+void ExchangeSession::client_gave_up() {
   if (refusal_ || response_done_) return;
   refusal_ = refusal_of(Reason::client_gone);
   if (origin_) origin_->abort();

@@ -28,7 +28,7 @@ class ExchangeSession final : public LongLived {
   static const FieldList no_trailers;
 
   void policy_changed() override;
-  void client_gone();
+  void client_gave_up();
 
   Task<void> refuse(const Refusal& refusal);
   Task<void> reply_unrecorded();

@@ -81,8 +81,7 @@ class Tunnel final : public LongLived {
 
   Task<void> run() {
     using namespace asio::experimental::awaitable_operators;
-    co_await (pump(client_, client_buffer_, origin_, audit_.bytes_up) &&
-              pump(origin_, origin_buffer_, client_, audit_.bytes_down));
+    co_await (pump_up() && pump(origin_, client_, audit_.bytes_down));
   }
 
  private:
@@ -95,55 +94,78 @@ class Tunnel final : public LongLived {
 
   void end_with(Reason reason) {
     audit_.failed(reason);
-    client_.interrupt();
-    origin_.interrupt();
+    stop();
   }
 
-  // A client that speaks TLS has to name the target: the hello is read whole before any of it
-  // leaves.
-  Task<bool> check_hello() {
+  // A client that speaks TLS has to name the target, and in the clear: an encrypted hello could
+  // name another host behind the same address. It is read whole before any of it leaves.
+  Task<std::optional<Reason>> check_hello() {
     ClientHello hello;
     while (looks_like_tls(client_buffer_.view())) {
       const auto state = read_client_hello(client_buffer_.view(), hello);
-      if (!state || client_buffer_.full()) co_return false;
+      if (!state || client_buffer_.full()) co_return Reason::tls_handshake_failed;
       if (*state == HelloState::complete) {
-        if (!hello.has_server_name) co_return permit_.target().host.is_address();
+        if (hello.has_ech) co_return Reason::sni_mismatch;
+        if (!hello.has_server_name) {
+          if (permit_.target().host.is_address()) co_return std::nullopt;
+          co_return Reason::sni_missing;
+        }
         const auto name = Host::parse(hello.server_name);
-        co_return name&&* name == permit_.target().host;
+        const bool same = name && *name == permit_.target().host;
+        if (!same) co_return Reason::sni_mismatch;
+        co_return std::nullopt;
       }
       const StreamError filled = co_await client_buffer_.fill(client_);
-      if (filled != StreamError::none) co_return false;
+      if (filled != StreamError::none) co_return Reason::client_gone;
     }
-    co_return true;
+    co_return std::nullopt;
   }
 
-  Task<void> pump(Stream& from, ReadBuffer& buffer, Stream& to, std::uint64_t& bytes) {
-    bool first = &from == &client_;
-    while (true) {
-      if (buffer.empty()) {
-        from.limit(idle_max);
-        const StreamError read = co_await buffer.fill(from);
-        if (read == StreamError::end) {
-          co_await to.finish_writing();  // half-close: the other direction goes on
-          co_return;
-        }
-        if (read != StreamError::none) break;
+  Task<void> pump_up() {
+    StreamError error = StreamError::none;
+    client_.limit(idle_max);
+    if (client_buffer_.empty()) error = co_await client_buffer_.fill(client_);
+    if (error == StreamError::none) {
+      const std::optional<Reason> refused = co_await check_hello();
+      if (refused) {
+        end_with(*refused);
+        co_return;
       }
-      if (std::exchange(first, false)) {
-        const bool named_right = co_await check_hello();
-        if (!named_right) {
-          end_with(Reason::sni_mismatch);
-          co_return;
-        }
-      }
-      to.limit(idle_max);
-      const StreamError written = co_await to.write(buffer.view());
-      if (written != StreamError::none) break;
-      bytes += buffer.view().size();
-      buffer.consume(buffer.view().size());
+      origin_.limit(idle_max);
+      error = co_await origin_.write(client_buffer_.view());
+      audit_.bytes_up += client_buffer_.view().size();
+      client_buffer_.consume(client_buffer_.view().size());
+      client_buffer_.release_if_empty();
     }
-    from.interrupt();
-    to.interrupt();
+    if (error == StreamError::none) {
+      co_await pump(client_, origin_, audit_.bytes_up);
+    } else if (error == StreamError::end) {
+      co_await origin_.finish_writing();
+    } else {
+      stop();
+    }
+  }
+
+  // Inside the kernel; nothing of it is ours to look at.
+  Task<void> pump(Stream& from, Stream& to, std::uint64_t& bytes) {
+    const SplicePipe pipe;
+    while (pipe.is_open()) {
+      from.limit(idle_max);
+      to.limit(idle_max);
+      const ReadResult moved = co_await from.splice_to(to, pipe);
+      bytes += moved.bytes;
+      if (moved.error == StreamError::end) {
+        co_await to.finish_writing();  // half-close: the other direction goes on
+        co_return;
+      }
+      if (moved.error != StreamError::none) break;
+    }
+    stop();
+  }
+
+  void stop() {
+    client_.interrupt();
+    origin_.interrupt();
   }
 
   Worker& worker_;
@@ -152,7 +174,6 @@ class Tunnel final : public LongLived {
   Stream& client_;
   ReadBuffer& client_buffer_;
   Stream& origin_;
-  ReadBuffer origin_buffer_;
   TunnelAudit& audit_;
 };
 

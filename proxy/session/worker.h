@@ -32,7 +32,7 @@ struct GateShared {
   std::shared_future<std::shared_ptr<const OriginTls>> origin_tls;  // loads beside the start-up
   Http1Limits http1;
   Http2Limits http2_clients;
-  Http2Limits http2_origins;
+  Http2Limits http2_origins = Http2Limits::for_origins();
   ClientTimeouts client_timeouts;
   OriginTimeouts origin_timeouts;
   DialLimits dial_limits;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "policy/result.h"
@@ -53,6 +54,12 @@ constexpr bool is_digit(char c) {
 }
 constexpr char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+inline std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    c = lower(c);
+  return out;
 }
 
 constexpr bool same_ignoring_case(std::string_view a, std::string_view b) {

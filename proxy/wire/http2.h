@@ -32,6 +32,13 @@ struct Http2Limits {
   unsigned resets_received_max = 200;
   unsigned resets_caused_max = 100;  // resets that the peer made us send (CVE-2025-8671)
   unsigned idle_frames_max = 1000;   // that move nothing: PING, SETTINGS, PRIORITY, empty DATA, …
+
+  // Origins are far away: a window as large as the bound of a stream's memory lets.
+  static Http2Limits for_origins() {
+    Http2Limits limits;
+    limits.stream_window = 192 * 1024;
+    return limits;
+  }
 };
 
 // Error codes of RFC 9113 7 that Egret uses by name.

@@ -1,9 +1,8 @@
-// WebSocket (RFC 6455): the handshake checked on both sides, then frames parsed and passed on one
-// by one with their limits (ATTACKS D18, D19). Payload is passed as it streams; nothing is
-// collected.
+// WebSocket's handshake (RFC 6455 part 4) checked on both sides (ATTACKS D18, D19), and the one
+// extension that is let through, permessage-deflate (RFC 7692).
 #pragma once
 
-#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,45 +16,27 @@ namespace egret {
 bool asks_for_upgrade(const RequestHead& head);  // any Upgrade field at all
 Result<void, WireFault> check_websocket_request(const RequestHead& head);
 // A 101 that answers it: Sec-WebSocket-Accept matches the key, no sub-protocol that was not
-// offered, no extension but permessage-deflate, and that only if it was offered.
+// offered, no extension but permessage-deflate, with parameters that answer one of the offers.
 Result<void, WireFault> check_websocket_response(const RequestHead& request,
                                                  const ResponseHead& response);
 std::string websocket_accept(std::string_view key);
-// Of a checked response: frames may carry RSV1 (RFC 7692).
-bool websocket_deflate_agreed(const ResponseHead& response);
 
-enum class WebSocketSide : std::uint8_t {
-  client,
-  server
-};  // who sends the frames: clients mask, servers do not
-
-// Follows one direction of frames. Every byte given is accounted for; the caller forwards exactly
-// the bytes that were accepted.
-class WebSocketFrames {
- public:
-  explicit WebSocketFrames(WebSocketSide sender, bool deflate_agreed = false)
-      : sender_(sender), deflate_(deflate_agreed) {}
-  // All of `in` is well-formed so far, or a fault (502, upstream_framing where the server sent it).
-  Result<void, WireFault> feed(std::string_view in);
-  std::uint64_t frames() const { return frames_; }
-  bool close_seen() const { return close_seen_; }
-  // What was fed ends with the end of a frame.
-  bool between_frames() const { return payload_left_ == 0 && head_.empty(); }
-
- private:
-  WebSocketSide sender_;
-  bool deflate_;
-  std::string head_;  // an unfinished frame head, at most 14 bytes
-  std::uint64_t payload_left_ = 0;
-  std::uint64_t frames_ = 0;
-  bool in_message_ = false;
-  bool close_seen_ = false;
-  const char* fault_ = nullptr;  // stays
-  // What is wrong with this octet of a frame head, or null.
-  const char* head_octet(char octet);
-  const char* check_first_octet();
-  const char* check_second_octet();
-  const char* finish_head();
+// What both sides agreed on; messages may be compressed then, each on its own.
+struct WebSocketDeflate {
+  bool client_no_context_takeover = false;  // whether a message may refer to those before
+  bool server_no_context_takeover = false;
+  unsigned client_max_window_bits = 15;  // 8 to 15: how far back that may be
+  unsigned server_max_window_bits = 15;
+  bool operator==(const WebSocketDeflate&) const = default;
 };
+
+// The client's Sec-WebSocket-Extensions written afresh: its well-formed offers of
+// permessage-deflate and nothing else. Empty: no such field is to be sent.
+std::string websocket_extension_offers(const FieldList& request_fields);
+// What is wrong with the extensions that the origin has agreed to, or null.
+const char* websocket_extension_fault(const FieldList& request_fields,
+                                      const FieldList& response_fields);
+// Of a checked response; nothing where no extension was agreed.
+std::optional<WebSocketDeflate> websocket_deflate(const FieldList& response_fields);
 
 }  // namespace egret

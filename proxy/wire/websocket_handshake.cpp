@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::string_view base64_digits =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::string_view deflate_name = "permessage-deflate";
 
 WireFault denied(const char* what) {
   return {400, Reason::upgrade_denied, what};
@@ -53,19 +52,6 @@ bool was_offered(const FieldList& fields, std::string_view field_name, std::stri
 }
 
 // Null where it is fine.
-const char* extension_fault(const RequestHead& request, const ResponseHead& response) {
-  const std::size_t extensions = response.fields.count("sec-websocket-extensions");
-  if (extensions == 0) return nullptr;
-  if (extensions != 1) return "more than one Sec-WebSocket-Extensions in an answer";
-  std::string_view list = *response.fields.find("sec-websocket-extensions");
-  if (list.find_first_of(",\"") != std::string_view::npos) return "more than one extension agreed";
-  if (syntax::take_element(list, ';') != deflate_name) return "an extension nobody knows";
-  if (!was_offered(request.fields, "sec-websocket-extensions", deflate_name)) {
-    return "an extension that was not offered";
-  }
-  return nullptr;
-}
-
 const char* protocol_fault(const RequestHead& request, const ResponseHead& response) {
   const std::size_t protocols = response.fields.count("sec-websocket-protocol");
   if (protocols == 0) return nullptr;
@@ -91,7 +77,7 @@ const char* response_fault(const RequestHead& request, const ResponseHead& respo
     return "Sec-WebSocket-Accept does not answer the key";
   }
   if (const char* what = protocol_fault(request, response)) return what;
-  return extension_fault(request, response);
+  return websocket_extension_fault(request.fields, response.fields);
 }
 
 }  // namespace
@@ -134,10 +120,6 @@ Result<void, WireFault> check_websocket_response(const RequestHead& request,
 
 std::string websocket_accept(std::string_view key) {
   return base64_of_digest(sha1(std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
-}
-
-bool websocket_deflate_agreed(const ResponseHead& response) {
-  return response.fields.has("sec-websocket-extensions");
 }
 
 }  // namespace egret

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "policy/result.h"
+#include "policy/unique_fd.h"
 #include "sandbox-glue/namespace/fault.h"
 #include "sandbox-glue/namespace/sockets.h"
-#include "sandbox-glue/namespace/unique_fd.h"
 
 namespace egret {
 

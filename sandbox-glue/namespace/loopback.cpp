@@ -13,7 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "sandbox-glue/namespace/unique_fd.h"
+#include "policy/unique_fd.h"
 
 namespace egret {
 namespace {

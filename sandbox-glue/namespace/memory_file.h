@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "policy/result.h"
+#include "policy/unique_fd.h"
 #include "sandbox-glue/namespace/fault.h"
-#include "sandbox-glue/namespace/unique_fd.h"
 
 namespace egret {
 

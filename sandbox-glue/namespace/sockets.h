@@ -18,7 +18,7 @@
 
 #include <cstdint>
 
-#include "sandbox-glue/namespace/unique_fd.h"
+#include "policy/unique_fd.h"
 
 namespace egret {
 

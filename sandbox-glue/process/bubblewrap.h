@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "policy/result.h"
+#include "policy/unique_fd.h"
 #include "sandbox-glue/namespace/fault.h"
-#include "sandbox-glue/namespace/unique_fd.h"
 #include "sandbox-glue/process/filesystem_plan.h"
 
 namespace egret {

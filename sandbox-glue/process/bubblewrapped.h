@@ -8,9 +8,9 @@
 #include <sys/types.h>
 
 #include "policy/result.h"
+#include "policy/unique_fd.h"
 #include "sandbox-glue/namespace/channel.h"
 #include "sandbox-glue/namespace/fault.h"
-#include "sandbox-glue/namespace/unique_fd.h"
 #include "sandbox-glue/process/launch_message.h"
 
 namespace egret {

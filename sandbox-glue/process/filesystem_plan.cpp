@@ -1,6 +1,7 @@
 #include "sandbox-glue/process/filesystem_plan.h"
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
 
 namespace egret {
@@ -97,6 +98,10 @@ class Planner {
     for (const std::string& wanted : request_.hidden_paths) {
       if (auto r = hide(wanted); !r) return r;
     }
+    // Only now: what is visible and what can be moved depends on what the request itself names.
+    writable_.insert(writable_.end(), pinned_.begin(), pinned_.end());
+    std::sort(writable_.begin(), writable_.end());
+    writable_.erase(std::unique(writable_.begin(), writable_.end()), writable_.end());
     for (const std::string& path : host_.unix_sockets) {
       if (is_visible(path)) masks_.push_back({Mount::Kind::MaskFile, path, {}});
     }
@@ -106,7 +111,47 @@ class Planner {
     return {};
   }
 
+  // The first link on the way to `wanted` that the command could replace by something of its own.
+  std::string replaceable_link(const std::string& wanted) const {
+    constexpr int links_max = 40;  // as in the kernel
+    const fs::path whole = fs::path(wanted).relative_path();
+    std::deque<fs::path> parts(whole.begin(), whole.end());
+    fs::path walked = "/";
+    for (int links = 0; !parts.empty() && links < links_max;) {
+      const fs::path part = parts.front();
+      parts.pop_front();
+      if (part.empty() || part == ".") continue;
+      std::error_code error;
+      const fs::path next = part == ".." ? walked.parent_path() : walked / part;
+      const fs::path target = part == ".." ? fs::path() : fs::read_symlink(next, error);
+      if (error || target.empty()) {
+        walked = next;
+        continue;
+      }
+      if (any_containing(writable_, walked) && is_visible(walked)) return next;
+      ++links;
+      if (target.is_absolute()) walked = "/";
+      const fs::path rest = target.relative_path();
+      parts.insert(parts.begin(), rest.begin(), rest.end());
+    }
+    return {};
+  }
+
+  // A folder above a mask could be moved away together with it, and another be made where the gate
+  // looks next time. What is a mount itself cannot be moved.
+  void pin_folders_above(const fs::path& path) {
+    for (fs::path at = path.parent_path(); at != at.parent_path(); at = at.parent_path()) {
+      const bool mounted = contains(writable_, at) || contains(private_, at);
+      if (!mounted && any_containing(writable_, at) && is_visible(at)) pinned_.push_back(at);
+    }
+  }
+
   Result<void, SetupFault> hide(const std::string& wanted) {
+    if (const std::string link = replaceable_link(wanted); !link.empty()) {
+      return SetupFault{wanted + " must stay hidden, but leads through the link " + link +
+                            ", which the command could replace",
+                        "put the file itself in the link's place, or work in another folder"};
+    }
     std::error_code error;
     const std::string path = fs::weakly_canonical(wanted, error);
     if (error) return {};  // what this user cannot look up, the command cannot either
@@ -128,6 +173,7 @@ class Planner {
     if (!is_visible(path)) return {};
     const bool directory = fs::is_directory(path, error);
     masks_.push_back({directory ? Mount::Kind::MaskDirectory : Mount::Kind::MaskFile, path, {}});
+    pin_folders_above(path);
     return {};
   }
 
@@ -191,6 +237,7 @@ class Planner {
   FilesystemPlan plan_;
   std::vector<std::string> private_;
   std::vector<std::string> writable_;
+  std::vector<std::string> pinned_;  // folders above a mask
   std::vector<Mount> masks_;
 };
 

@@ -32,7 +32,7 @@ struct FilesystemPlan {
 };
 
 // Looks at the file system but changes nothing. Faults: a writable path that does not exist or that
-// would open the host, and anything hidden that could not stay hidden.
+// would open the host, and anything hidden that could not stay hidden or be kept where it is.
 Result<FilesystemPlan, SetupFault> plan_filesystem(const SandboxRequest& request,
                                                    const HostView& host);
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "policy/result.h"
+#include "policy/unique_fd.h"
 #include "sandbox-glue/namespace/fault.h"
-#include "sandbox-glue/namespace/unique_fd.h"
 
 namespace egret {
 

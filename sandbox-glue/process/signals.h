@@ -6,8 +6,8 @@
 #include <sys/signalfd.h>
 
 #include "policy/result.h"
+#include "policy/unique_fd.h"
 #include "sandbox-glue/namespace/fault.h"
-#include "sandbox-glue/namespace/unique_fd.h"
 
 namespace egret {
 

@@ -11,7 +11,7 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
-#include "sandbox-glue/namespace/unique_fd.h"
+#include "policy/unique_fd.h"
 
 namespace egret {
 

@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "sandbox-glue/namespace/unique_fd.h"
+#include "policy/unique_fd.h"
 
 namespace egret {
 namespace {

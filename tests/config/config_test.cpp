@@ -37,7 +37,7 @@ secrets:
   KEY:
     from: file:keys/key
     hosts: [api.example.com]
-    in: ["header:x-key", "query:key", path, body]
+    in: ["header:x-key", "query:key", path, body, websocket]
     foreign: allow
   RUN:
     from: exec:~/bin/token  --for egret
@@ -109,7 +109,8 @@ TEST_CASE("secrets know their source, hosts and places; header is the default pl
   CHECK(github.source == "egret.yaml:18");
   const SecretConfig& key = config.secrets.at("KEY");
   CHECK(std::get<SecretSourceFile>(key.from).path == "/etc/egret/keys/key");
-  CHECK(key.in.size() == 4);
+  REQUIRE(key.in.size() == 5);
+  CHECK(key.in.back().text() == "websocket");
   CHECK(key.foreign == Foreign::allow);
   CHECK(std::get<SecretSourceExec>(config.secrets.at("RUN").from).argv ==
         std::vector<std::string>{"/home/me/bin/token", "--for", "egret"});

@@ -74,3 +74,22 @@ TEST_CASE("what opens more than is wise is listed for the start-up message, each
   CHECK(settings[0].starts_with("sandbox open: `*` is allowed by profile permissive:"));
   CHECK(dangerous_settings(default_config(places)).empty());
 }
+
+TEST_CASE("a listener that strangers may reach without credentials is told of at the start") {
+  const auto config = parse_config(R"(version: 1
+listen:
+  - {address: 127.0.0.1:3128, sandbox: default}
+  - {address: "[::1]:3128", sandbox: default}
+  - {address: 0.0.0.0:3129, sandbox: default}
+  - {address: "[2001:db8::1]:3130", sandbox: default}
+  - {address: 192.168.1.1:3131}
+  - {unix: /run/egret/web.sock, sandbox: default}
+)",
+                                   "egret.yaml", places);
+  REQUIRE(config.has_value());
+  const auto settings = dangerous_settings(*config);
+  REQUIRE(settings.size() == 2);
+  CHECK(settings[0].starts_with("listener 0.0.0.0:3129: whoever can reach it is sandbox default"));
+  CHECK(settings[0].ends_with("egret.yaml:5"));
+  CHECK(settings[1].starts_with("listener [2001:db8::1]:3130: "));
+}

@@ -4,6 +4,7 @@
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -13,8 +14,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.canary import Canary  # noqa: E402
+from support.dns_server import DnsServer  # noqa: E402
+from support.fetching import Fetching, pub_test_config  # noqa: E402
 from support.gate import Gate  # noqa: E402
 from support.home import Home  # noqa: E402
+from support.internet import Internet  # noqa: E402
+from support.nginx import Http2Origin  # noqa: E402
 from support.origin import Origin  # noqa: E402
 from support.pki import TestAuthority  # noqa: E402
 
@@ -67,6 +72,13 @@ def origin(authority):
 
 
 @pytest.fixture
+def http2_origin(directory, authority, origin):
+    """`origin` behind nginx with HTTP/2."""
+    with Http2Origin(directory / "nginx", authority, origin) as running:
+        yield running
+
+
+@pytest.fixture
 def canary():
     return Canary()
 
@@ -115,6 +127,16 @@ def demo(origin, authority):
 
 
 @pytest.fixture
+def client_home(make_home, demo, http2_origin, canary):
+    """For `egret run`: h2.demo.test offers HTTP/2, api.demo.test HTTP/1.1 only; the placeholder of
+    DEMO_TOKEN counts at both."""
+    config = demo(secrets=["DEMO_TOKEN"], pins={"h2.demo.test": http2_origin.pin},
+                  rules=[{"allow": "h2.demo.test"}])  # fmt: skip
+    config["secrets"]["DEMO_TOKEN"]["hosts"] = ["api.demo.test", "h2.demo.test"]
+    return make_home(config, {"DEMO_REAL": canary.value}, [canary])
+
+
+@pytest.fixture
 def gate(start_gate, demo):
     """The usual gate: sandbox `web` on TCP, no secrets."""
     return start_gate(demo())
@@ -126,3 +148,56 @@ def secret_gate(start_gate, demo, canary):
     placeholder for the same secret."""
     config = demo(secrets=["DEMO_TOKEN"])
     return start_gate(config, {"DEMO_REAL": canary.value}, [canary])
+
+
+# --- a machine with an internet and a DNS of its own
+
+
+@pytest.fixture(scope="module")
+def internet():
+    with tempfile.TemporaryDirectory(prefix="egret-e2e-net-") as path:
+        with Internet(Path(path)) as running:
+            yield running
+
+
+@pytest.fixture
+def dns(internet):
+    """What the machine's resolv.conf names; at first no name exists."""
+    kinds = (socket.SOCK_DGRAM, socket.SOCK_STREAM)
+    udp, tcp = (internet.machine.bound("127.0.0.1", 53, kind) for kind in kinds)
+    with DnsServer(udp, tcp) as server:
+        yield server
+    internet.resolver()
+
+
+@pytest.fixture
+def world(internet, authority):
+    """The origin on port 443 of every address of the internet."""
+    with Origin(authority, "*.pub.test", listener=internet.world.bound("::", 443)) as running:
+        yield running
+
+
+@pytest.fixture
+def inside(internet, authority):
+    """The origin on port 443 of every address of the gate's own machine, loopback among them."""
+    with Origin(authority, "*.pub.test", listener=internet.machine.bound("::", 443)) as running:
+        yield running
+
+
+@pytest.fixture
+def start_fetching(start_gate, make_home, internet, authority, dns, directory):
+    """start_fetching(workers=1, **origins) → a Fetching behind a gate on the machine; it listens on
+    gate.sock in the test's directory as well."""
+
+    def start(**changes):
+        unix = {"unix": str(directory / "gate.sock"), "sandbox": "web"}
+        home = make_home(pub_test_config(authority, [unix], **changes))
+        home.within = internet.machine.entering(home.work)
+        return Fetching(start_gate(home=home))
+
+    return start
+
+
+@pytest.fixture
+def fetch(start_fetching):
+    return start_fetching()

@@ -34,7 +34,7 @@ def test_the_two_halves_of_an_exchange_hold_what_the_contract_says(gate, origin)
     assert re.fullmatch(r"egret\.yaml:\d+", request["rule"].rsplit("/", 1)[-1])
     target = request["target"]
     assert (target["scheme"], target["host"], target["port"]) == ("https", API, 443)
-    assert request["request"] == {"method": "POST", "path": "/fixed/100", "version": "1.1"}
+    assert request["request"] == {"method": "POST", "path": "/fixed/100", "version": "2"}
     assert "of-the-query" not in gate.audit.text()
     assert RFC3339.fullmatch(request["time"]) and request["time"] <= response["time"]
     assert response["status"] == 200

@@ -19,7 +19,8 @@ from support.waiting import wait_until
 CA_VARIABLES = (
     "SSL_CERT_FILE CURL_CA_BUNDLE REQUESTS_CA_BUNDLE GIT_SSL_CAINFO NODE_EXTRA_CA_CERTS PIP_CERT "
     "AWS_CA_BUNDLE CARGO_HTTP_CAINFO DENO_CERT CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE "
-    "NIX_SSL_CERT_FILE GRPC_DEFAULT_SSL_ROOTS_FILE_PATH BUNDLE_SSL_CA_CERT"
+    "NIX_SSL_CERT_FILE GRPC_DEFAULT_SSL_ROOTS_FILE_PATH BUNDLE_SSL_CA_CERT "
+    "NPM_CONFIG_CAFILE"
 ).split()
 PROXY_VARIABLES = "http_proxy https_proxy all_proxy no_proxy".split()
 
@@ -33,6 +34,12 @@ def environment_inside(home, **options):
     done = home.run("env", "-0", **options)
     assert done.returncode == 0, done.stderr
     return dict(pair.split("=", 1) for pair in done.stdout.split("\0") if pair)
+
+
+def test_a_program_that_reads_no_variable_trusts_the_gate_too(home):
+    # The system's own bundle is the sandbox's inside.
+    done = home.run("env", "-i", "curl", "-sS", "https://api.demo.test/fixed/3")
+    assert (done.returncode, done.stdout) == (0, "xxx"), done.stderr
 
 
 # --- the command

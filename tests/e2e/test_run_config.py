@@ -42,6 +42,46 @@ def test_a_file_named_on_the_command_line_cannot_be_changed_from_inside(home, de
     assert file.read_text() == before
 
 
+@pytest.mark.parametrize("move", ["mv deeper old", "rm -rf deeper"])
+def test_the_folder_of_the_file_cannot_be_moved_away(home, demo, move):
+    file = home.work / "deeper" / "mine.yaml"
+    file.parent.mkdir()
+    before = yaml(demo())
+    file.write_text(before)
+    script = f"{move}; mkdir -p deeper; echo 'version: 1' > deeper/mine.yaml; true"
+    done = home.run("sh", "-c", script, flags=("--config", str(file), "--sandbox", "web"))
+    assert done.returncode == 0, done.stderr
+    assert file.read_text() == before
+
+
+def test_a_link_to_the_file_that_the_command_could_replace_is_refused(home, demo):
+    real = home.directory / "elsewhere.yaml"
+    real.write_text(yaml(demo()))
+    link = home.work / "egret.yaml"
+    link.symlink_to(real)
+    done = home.run("sh", "-c", "rm egret.yaml; echo 'version: 1' > egret.yaml", flags=())
+    assert done.returncode == 77 and "link" in done.stderr, done.stderr
+    assert link.is_symlink()
+
+
+def test_a_program_that_gives_a_secret_cannot_be_changed_from_inside(home):
+    """The next run would start it on the host."""
+    program = home.work / "program"
+    text = "#!/bin/sh\necho value-of-the-secret\n"
+    program.write_text(text)
+    program.chmod(0o700)
+    config = {
+        "version": 1,
+        "secrets": {"T": {"from": f"exec:{program}", "hosts": ["api.demo.test"]}},
+        "sandboxes": {"default": {"secrets": ["T"]}},
+    }
+    file = home.directory / "mine.yaml"
+    file.write_text(yaml(config))
+    done = home.run("sh", "-c", ATTACK.format(file="program"), flags=("--config", str(file)))
+    assert done.returncode == 0, done.stderr
+    assert program.read_text() == text
+
+
 def test_a_file_that_a_command_leaves_behind_does_not_govern_the_next_run(home):
     opening = yaml({"version": 1, "sandboxes": {"default": {"rules": [{"allow": "evil.example"}]}}})
     done = home.run("sh", "-c", f"cat > egret.yaml <<'END'\n{opening}END", flags=())

@@ -7,13 +7,10 @@ import os
 import textwrap
 
 import pytest
-import websockets
 
 from support import raw_client
-from support.pki import client_context
+from support.websocket_client import HOST, talk, upgrade_fields
 from support.websocket_origin import WebSocketOrigin
-
-HOST = "ws.demo.test"
 
 
 @pytest.fixture
@@ -25,38 +22,6 @@ def echo(authority):
 @pytest.fixture
 def ws_gate(start_gate, demo, echo):
     return start_gate(demo(pins={HOST: echo.pin}))
-
-
-def talk(gate, conversation, path="/chat", **options):
-    """Runs conversation(socket) over a WebSocket through CONNECT."""
-
-    async def run():
-        stream, response = raw_client.connect(gate.address(), f"{HOST}:443")
-        assert response.status == 200
-        stream.sock.setblocking(False)
-        context = client_context(gate.ca_file())
-        async with websockets.connect(
-            f"wss://{HOST}{path}",
-            sock=stream.sock,
-            ssl=context,
-            server_hostname=HOST,
-            max_size=1 << 24,
-            **options,
-        ) as socket:
-            return await asyncio.wait_for(conversation(socket), 30)
-
-    return asyncio.run(run())
-
-
-def upgrade_fields(**changes):
-    fields = {
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
-        **changes,
-    }
-    return [f"{name}: {value}" for name, value in fields.items() if value is not None]
 
 
 def test_text_binary_and_large_messages_echo_in_order(ws_gate, echo):
@@ -101,6 +66,27 @@ def test_a_close_from_the_origin_keeps_its_code(ws_gate):
         return socket.close_code, socket.close_reason
 
     assert talk(ws_gate, conversation) == (4001, "as asked")
+
+
+def test_a_close_from_the_client_keeps_its_code(ws_gate, echo):
+    async def conversation(socket):
+        await socket.close(4002, "enough")
+
+    talk(ws_gate, conversation)
+    assert echo.closed.wait(10)
+    assert echo.closes == [(4002, "enough")]
+
+
+def test_other_extensions_are_not_offered(ws_gate, echo):
+    offers = "x-other; a=1, permessage-deflate; client_max_window_bits, permessage-deflate; odd"
+    with raw_client.tunnel(ws_gate.address(), HOST, ws_gate.ca_file()) as stream:
+        fields = upgrade_fields(**{"Sec-WebSocket-Extensions": offers})
+        answer = raw_client.ask(stream, "GET", HOST, "/offers", fields)
+    assert answer.status == 101
+    assert echo.closed.wait(10)
+    ((_, fields),) = echo.handshakes
+    offered = [value for name, value in fields if name.lower() == "sec-websocket-extensions"]
+    assert offered == ["permessage-deflate; client_max_window_bits"]
 
 
 def test_where_a_secret_is_redacted_no_message_waits_for_the_next(start_gate, demo, echo, canary):

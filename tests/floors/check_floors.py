@@ -17,7 +17,7 @@ FLOORS = {
     "sandbox-glue/namespace": ["policy"],
     "sandbox-glue/process": ["policy", "sandbox-glue/namespace"],
     "sandbox-glue/inside": ["sandbox-glue/process"],
-    "proxy/audit": ["policy"],
+    "proxy/audit": ["policy", "proxy/wire"],
     "proxy/secrets": ["policy", "certs", "config"],
     "proxy/io": ["policy", "certs", "proxy/wire", "proxy/exchange", "sandbox-glue/namespace"],
 }

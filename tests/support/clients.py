@@ -10,7 +10,7 @@ def curl(gate, *arguments, sandbox="web", proxy=None, stdin=None, check=0, secon
     process; its exit status must be `check`, or anything where that is None."""
     flags = ["-sS", "--max-time", str(seconds), *(["-x", proxy] if proxy else [])]
     done = subprocess.run(
-        ["curl", *flags, *arguments],
+        [*gate.home.within, "curl", *flags, *arguments],
         env=gate.client_environment(sandbox),
         input=stdin,
         capture_output=True,

@@ -3,34 +3,19 @@ as the current user, in one directory, on a port of its own."""
 
 import os
 import signal
-import socket
 import subprocess
 from pathlib import Path
 
+from support.nginx import Nginx
 from support.waiting import wait_until
 
 BACKEND = "/usr/lib/git-core/git-http-backend"
 
-NGINX = """
-daemon off;
-{user}
-worker_processes 1;
-pid {dir}/nginx.pid;
-error_log {dir}/nginx-error.log;
-events {{ worker_connections 64; }}
-http {{
-  log_format seen '$request_method $request_uri $status $remote_user "$http_authorization"';
-  access_log {dir}/nginx-access.log seen;
-  client_body_temp_path {dir}/tmp; proxy_temp_path {dir}/tmp; fastcgi_temp_path {dir}/tmp;
-  uwsgi_temp_path {dir}/tmp; scgi_temp_path {dir}/tmp;
-  client_max_body_size 0;
-  server {{
-    listen 127.0.0.1:{port} ssl;
-    ssl_certificate {certificate}; ssl_certificate_key {certificate};
-    ssl_protocols TLSv1.2 TLSv1.3;
+SERVER = """
     auth_basic "git"; auth_basic_user_file {dir}/users;
     location / {{
       fastcgi_pass unix:{dir}/fcgi.sock;
+      fastcgi_read_timeout 300s;
       fastcgi_param SCRIPT_FILENAME {backend};
       fastcgi_param GIT_PROJECT_ROOT {dir}/repositories;
       fastcgi_param GIT_HTTP_EXPORT_ALL 1;
@@ -44,52 +29,43 @@ http {{
       fastcgi_param REMOTE_ADDR $remote_addr;
       fastcgi_param SERVER_PROTOCOL $server_protocol;
     }}
-  }}
-}}
 """
 
 
 class GitOrigin:
     """Accepts `user` with `token`. Holds one bare repository, demo.git, with one commit."""
 
-    def __init__(self, directory, authority, token, user="x-access-token", name="git.demo.test"):
+    def __init__(
+        self, directory, authority, token, user="x-access-token", name="git.demo.test", http2=False
+    ):
         self.directory = Path(directory)
         self.directory.mkdir(mode=0o755)
-        (self.directory / "tmp").mkdir()
-        self._processes = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        (self.directory / "users").write_text(f"{user}:{{PLAIN}}{token}\n")
         self._make_repository()
-        self._start_fcgiwrap()
-        self._start_nginx(authority.certificate(name))
-
-    @property
-    def pin(self):
-        return f"127.0.0.1:{self.port}"
+        self._fcgiwrap = self._start_fcgiwrap()
+        (self.directory / "users").write_text(f"{user}:{{PLAIN}}{token}\n")
+        server = SERVER.format(dir=self.directory, backend=BACKEND)
+        self._nginx = Nginx(self.directory, authority.certificate(name), server, http2)
+        self.port = self._nginx.port
+        self.pin = self._nginx.pin
+        self.access_log = self._nginx.access_log
+        self.protocols = self._nginx.protocols
 
     @property
     def repository(self):
         return self.directory / "repositories" / "demo.git"
 
-    def access_log(self):
-        path = self.directory / "nginx-access.log"
-        return path.read_text() if path.exists() else ""
-
     def log_of(self, ref="main"):
         return git("log", "--format=%s", ref, cwd=self.repository).stdout.split("\n")[:-1]
 
     def stop(self):
-        self._listener.close()
-        for process in reversed(self._processes):
-            # fcgiwrap does not take its workers with it: each program is a group of its own.
-            os.killpg(process.pid, signal.SIGTERM)
-        for process in self._processes:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(5)
+        self._nginx.stop()
+        # fcgiwrap does not take its workers with it: it is a group of its own.
+        os.killpg(self._fcgiwrap.pid, signal.SIGTERM)
+        try:
+            self._fcgiwrap.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._fcgiwrap.pid, signal.SIGKILL)
+            self._fcgiwrap.wait(5)
 
     def __enter__(self):
         return self
@@ -111,43 +87,15 @@ class GitOrigin:
 
     def _start_fcgiwrap(self):
         path = self.directory / "fcgi.sock"
-        self._processes.append(
-            subprocess.Popen(
-                ["fcgiwrap", "-c", "2", "-s", f"unix:{path}"],
-                start_new_session=True,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+        process = subprocess.Popen(
+            ["fcgiwrap", "-c", "2", "-s", f"unix:{path}"],
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         wait_until(path.exists, what="fcgiwrap's socket")
-
-    def _start_nginx(self, certificate):
-        config = self.directory / "nginx.conf"
-        config.write_text(
-            NGINX.format(
-                user="user root;" if os.getuid() == 0 else "",
-                dir=self.directory,
-                port=self.port,
-                certificate=certificate,
-                backend=BACKEND,
-            )
-        )
-        # nginx takes over listening sockets named in this variable (its own way of upgrading
-        # binaries), so the port is ours from the start and no other program can take it.
-        descriptor = self._listener.fileno()
-        self._processes.append(
-            subprocess.Popen(
-                ["nginx", "-c", str(config), "-e", str(self.directory / "nginx-error.log")],
-                env={"PATH": os.environ["PATH"], "NGINX": f"{descriptor};"},
-                pass_fds=[descriptor],
-                start_new_session=True,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        )
-        wait_until((self.directory / "nginx.pid").exists, what="nginx's pid file")
+        return process
 
 
 def git_environment(extra=None):

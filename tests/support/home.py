@@ -56,6 +56,7 @@ class Home:
         for name in ("home", "state", "runtime", "config"):
             (self.directory / name).mkdir(mode=0o700, exist_ok=True)
         self.canaries = list(canaries)
+        self.within = []  # what every command begins with, where it runs in another namespace
         self.environment = {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
@@ -85,7 +86,7 @@ class Home:
     def command(self, verb, *arguments):
         verbs = verb.split()
         config = ["--config", str(self.config_file)] if self.has_config else []
-        return [str(binary()), *verbs, *config, *map(str, arguments)]
+        return [*self.within, str(binary()), *verbs, *config, *map(str, arguments)]
 
     def cli(self, verb, *arguments, stdin="", seconds=30, check=None, environment=None):
         """egret VERB --config F ARGUMENTS; `check` is the exit status expected, if any."""

@@ -45,6 +45,7 @@ class Request:
 
 @dataclass
 class Connection:
+    address: str = None  # of ours, to which it came
     tls: bool = False
     sni: str = None
     handshake_error: str = None
@@ -115,7 +116,9 @@ class Exchange:
 
 
 class Origin:
-    def __init__(self, authority, *names, address="127.0.0.1", days=1):
+    """On a port of its own, or on `listener`: a listening socket, of another namespace perhaps."""
+
+    def __init__(self, authority, *names, address="127.0.0.1", days=1, listener=None):
         names = names or ("*.demo.test", "demo.test", "*.w.test")
         self.connections = []
         self.events = queue.Queue()  # what /sse sends next; None ends the stream
@@ -128,7 +131,9 @@ class Origin:
         self._context.set_alpn_protocols(["http/1.1"])
         self._context.sni_callback = self._note_sni
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._listener = socket.create_server((address, 0), family=family, backlog=1024)
+        self._listener = listener or socket.create_server(
+            (address, 0), family=family, backlog=1024
+        )
         self.port = self._listener.getsockname()[1]
         self._sockets = set()
         self._stopping = False
@@ -206,7 +211,7 @@ class Origin:
             thread.start()
 
     def _serve(self, sock):
-        connection = Connection()
+        connection = Connection(address=sock.getsockname()[0].removeprefix("::ffff:"))
         with self._changed:
             self.connections.append(connection)
             self._sockets.add(sock)

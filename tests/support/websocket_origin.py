@@ -13,6 +13,7 @@ class WebSocketOrigin:
     def __init__(self, authority: TestAuthority, *names):
         self.messages = []
         self.handshakes = []  # (path, [(field, value)])
+        self.closes = []  # (code, reason) as the origin saw them
         self.closed = threading.Event()
         self._context = authority.server_context(*(names or ("ws.demo.test",)))
         self._ready = threading.Event()
@@ -42,7 +43,7 @@ class WebSocketOrigin:
     async def _serve(self):
         self._stop = asyncio.Event()
         server = websockets.serve(
-            self._echo,
+            self._talk,
             "127.0.0.1",
             0,
             ssl=self._context,
@@ -54,7 +55,7 @@ class WebSocketOrigin:
             self._ready.set()
             await self._stop.wait()
 
-    async def _echo(self, socket):
+    async def _talk(self, socket):
         self.handshakes.append((socket.path, list(socket.request_headers.raw_items())))
         try:
             async for message in socket:
@@ -64,4 +65,5 @@ class WebSocketOrigin:
                 else:
                     await socket.send(message)
         finally:
+            self.closes.append((socket.close_code, socket.close_reason))
             self.closed.set()

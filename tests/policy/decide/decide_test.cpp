@@ -45,6 +45,7 @@ Policy sample() {
   rules.push_back(allow("192.0.2.7"));
   rules.push_back(allow("part.example"));
   rules.push_back(deny("part.example").paths({"/admin/**", "/@evil/**"}));
+  rules.push_back(deny("part.example").paths({"/exact", "/folder/"}));
   rules.push_back(deny("part.example").methods({"DELETE"}));
   rules.push_back(deny("part.example").ports({80}));
   rules.push_back(allow("odd.example").methods({"GET", "PROPFIND"}));
@@ -127,6 +128,11 @@ TEST_CASE("every request gets the verdict of the rule that speaks of it") {
       {"https://part.example", "GET", "/admin;x=1/y", "path_not_allowed", "deny part.example"},
       {"https://part.example", "GET", "/%40evil/x", "path_not_allowed", "deny part.example"},
       {"https://part.example", "GET", "/%40Evil%3bx/y", "path_not_allowed", "deny part.example"},
+      {"https://part.example", "GET", "/exact/", "path_not_allowed", "deny part.example"},
+      {"https://part.example", "GET", "/exact%3b/", "path_not_allowed", "deny part.example"},
+      {"https://part.example", "GET", "/exact/?x", "path_not_allowed", "deny part.example"},
+      {"https://part.example", "GET", "/folder", "path_not_allowed", "deny part.example"},
+      {"https://part.example", "GET", "/exactly/", "rule", "allow part.example"},
       {"https://part.example", "DELETE", "/", "method_not_allowed", "deny part.example"},
       {"https://part.example", "delete", "/", "method_not_allowed", "deny part.example"},
       {"http://part.example", "GET", "/", "port_not_allowed", "deny part.example"},
@@ -267,6 +273,11 @@ TEST_CASE("a tunnel needs a rule that says so, and no deny rule that could mean 
     }
     if (got == "rule") CHECK(std::get<Permit>(verdict).tunnel());
   }
+  // On another port the tunnel's rule is not what stands in the way.
+  CHECK(refuse_early(policy, target("https://ssh.example:2222"))->reason ==
+        Reason::port_not_allowed);
+  CHECK(refuse_early(policy, target("https://pinned.example:2222"))->reason ==
+        Reason::protocol_denied);
 }
 
 TEST_CASE("a target is refused early only where nothing could be permitted") {

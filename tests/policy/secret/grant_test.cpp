@@ -44,6 +44,7 @@ TEST_CASE("a place is written as it is read") {
       {"query:Api_Key[]", PlaceKind::query, "Api_Key[]"},
       {"path", PlaceKind::path, ""},
       {"body", PlaceKind::body, ""},
+      {"websocket", PlaceKind::websocket, ""},
   };
   for (const auto& row : rows) {
     const Place parsed = place(row.text);
@@ -76,7 +77,9 @@ TEST_CASE("what is no place is refused with what to write") {
                            "query:a b",
                            "cookie",
                            "path:/x",
-                           "body:json"}) {
+                           "body:json",
+                           "WebSocket",
+                           "websocket:text"}) {
     CAPTURE(text);
     const auto parsed = Place::parse(text);
     REQUIRE_FALSE(parsed.has_value());

@@ -217,6 +217,31 @@ TEST_CASE("kept ends have a limit, and what goes over it is counted") {
   CHECK(log->counters().lost > 90);
 }
 
+TEST_CASE("ends that come while a write hangs have a limit too") {
+  const Scratch scratch;
+  HangingSystem system;
+  AuditOptions options = quick(system);
+  options.kept_bytes_max = 8000;
+  const auto log = open_log(scratch.file(), options);
+  REQUIRE(decide(*log, request("before")) == Written::yes);
+  system.hang(true);
+  log->submit_end(0, response("before"));
+  system.wait_until_hanging();
+  for (int i = 0; i < 1000; ++i)
+    log->submit_end(0, response("e"));
+  const std::uint64_t lost = log->counters().lost;
+  CHECK(lost > 900);
+  CHECK(lost < 1000);
+  system.hang(false);
+  REQUIRE(decide_until_written(*log, "after") >= 0);
+  log->submit_end(0, response("later"));
+  REQUIRE(decide(*log, request("last")) == Written::yes);
+  const Reading reading = read_audit(scratch.file());
+  CHECK(reading.fault == "");
+  CHECK(reading.count("response", "e") == 1000 - lost);
+  CHECK_MESSAGE(reading.count("response", "later") == 1, "room again once they were taken");
+}
+
 TEST_CASE(
     "a hanging write refuses those who wait and those who come, and closes what came through") {
   const Scratch scratch;

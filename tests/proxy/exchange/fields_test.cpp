@@ -141,6 +141,20 @@ TEST_CASE("a checked upgrade is written afresh") {
   CHECK_FALSE(out.fields.has("x-hop"));
 }
 
+TEST_CASE("compression of a WebSocket is offered at every host, and no other extension") {
+  Fields fields = websocket;
+  fields.insert(fields.begin(), {"host", "hub.test"});
+  fields.emplace_back("sec-websocket-extensions", "x-other");
+  fields.emplace_back("sec-websocket-extensions", "permessage-deflate;client_max_window_bits");
+  const RequestHead out = sent(*scene(), inside("https://hub.test"), request("GET", "/", fields));
+  CHECK(out.fields.count("sec-websocket-extensions") == 1);
+  CHECK(out.fields.find("sec-websocket-extensions") ==
+        "permessage-deflate; client_max_window_bits");
+  fields.pop_back();
+  CHECK_FALSE(sent(*scene(), inside("https://hub.test"), request("GET", "/", fields))
+                  .fields.has("sec-websocket-extensions"));
+}
+
 TEST_CASE("methods that no rule opens have a status of their own") {
   for (const char* method : {"TRACE", "TRACK"}) {
     const Admission admission = admit(*scene(), inside("https://plain.test"),

@@ -90,20 +90,6 @@ TEST_CASE("statuses follow from the reason in one place") {
             .head.fields.has("proxy-authenticate"));
 }
 
-TEST_CASE("any byte becomes a JSON string that reads back") {
-  std::string bytes;
-  for (int byte = 0; byte < 256; ++byte)
-    bytes += static_cast<char>(byte);
-  std::string out;
-  append_json_string(out, bytes);
-  for (const char c : out)
-    CHECK((c >= 0x20 && c < 0x7f));
-  const auto json = nlohmann::json::parse(out, nullptr, false);
-  REQUIRE(json.is_string());
-  const std::string text = json.get<std::string>();
-  CHECK(text.substr(0, 0x80) == bytes.substr(0, 0x80));
-}
-
 TEST_CASE("what a refused request said is not said back") {
   const SnapshotPtr snapshot = scene();
   const std::string marker = "xyzzyMARKERxyzzy";
@@ -132,4 +118,33 @@ TEST_CASE("what a refused request said is not said back") {
     }
     body_of(reply);
   }
+}
+
+TEST_CASE("a gRPC client is told by grpc-status and grpc-message") {
+  RequestHead head;
+  head.version = Version::http2;
+  head.fields.add("content-type", "application/grpc+proto");
+  REQUIRE(speaks_grpc(head));
+  const auto status = [](Reason reason) {
+    const Reply reply =
+        grpc_reply_to(refusal_of(Denial{reason, {}, "50% of \"it\""}), {"web", "1", nullptr});
+    CHECK(reply.head.status == 200);
+    CHECK(reply.body.empty());
+    const std::string message(*reply.head.fields.find("grpc-message"));
+    CHECK(message.find(name(reason)) != std::string::npos);
+    CHECK(message.find("50%25 of") != std::string::npos);
+    return std::string(*reply.head.fields.find("grpc-status"));
+  };
+  CHECK(status(Reason::host_not_allowed) == "7");
+  CHECK(status(Reason::authority_mismatch) == "7");
+  CHECK(status(Reason::limit_rate) == "8");
+  CHECK(status(Reason::upstream_unreachable) == "14");
+  CHECK(status(Reason::header_invalid) == "13");
+
+  head.version = Version::http11;
+  CHECK_FALSE(speaks_grpc(head));
+  RequestHead other;
+  other.version = Version::http2;
+  other.fields.add("content-type", "application/grpc-web");
+  CHECK_FALSE(speaks_grpc(other));
 }

@@ -50,30 +50,6 @@ const Change offers = {
     {"sec-websocket-protocol", {"chat, superchat"}},
     {"sec-websocket-extensions", {"x-other, permessage-deflate; client_max_window_bits"}}};
 
-// The same whether at once, cut in two anywhere, or octet by octet.
-bool accepted(const std::string& stream, WebSocketSide side, bool deflate = false) {
-  WebSocketFrames whole(side, deflate);
-  const bool ok = whole.feed(stream).has_value();
-  WebSocketFrames octets(side, deflate);
-  bool ok_by_octet = true;
-  for (const char& c : stream)
-    ok_by_octet = octets.feed({&c, 1}).has_value();
-  CHECK(ok_by_octet == ok);
-  CHECK(octets.frames() == whole.frames());
-  for (std::size_t cut = 0; cut <= stream.size(); ++cut) {
-    WebSocketFrames frames(side, deflate);
-    const bool first = frames.feed(std::string_view(stream).substr(0, cut)).has_value();
-    const bool second = frames.feed(std::string_view(stream).substr(cut)).has_value();
-    CHECK((first && second) == ok);
-    CHECK(frames.close_seen() == whole.close_seen());
-  }
-  return ok;
-}
-
-std::string big(const std::string& head, std::size_t payload) {
-  return head + std::string(payload, 'p');
-}
-
 }  // namespace
 
 TEST_CASE("the label of the RFC comes out, and SHA-1 is SHA-1") {
@@ -143,8 +119,8 @@ TEST_CASE("a tunnel opens only on the answer to this very request") {
   const Change deflate = {
       {"sec-websocket-extensions", {"permessage-deflate; server_no_context_takeover"}}};
   CHECK(check_websocket_response(request(offers), response(deflate)).has_value());
-  CHECK(websocket_deflate_agreed(response(deflate)));
-  CHECK_FALSE(websocket_deflate_agreed(response()));
+  CHECK(websocket_deflate(response(deflate).fields) == WebSocketDeflate{false, true, 15, 15});
+  CHECK_FALSE(websocket_deflate(response().fields).has_value());
   CHECK(check_websocket_response(request(offers),
                                  response({{"sec-websocket-protocol", {"superchat"}}}))
             .has_value());
@@ -177,74 +153,84 @@ TEST_CASE("a tunnel opens only on the answer to this very request") {
   CHECK_FALSE(check_websocket_response(request(), ok).has_value());
 }
 
-TEST_CASE("well-formed frames pass, of both sides") {
-  const std::string mask = "mask";
-  const std::vector<std::string> from_client = {
-      "",
-      "\x81\x85" + mask + "hello",
-      "\x82\x80" + mask,
-      "\x01\x81" + mask + "a" + "\x89\x80" + mask + "\x00\x81"s + mask + "b" + "\x80\x81" + mask +
-          "c",
-      "\x88\x82" + mask + "xy",
-      "\x88\x80" + mask,
-      big("\x82\xfe\x00\x7e"s + mask, 126),
-      "\x82\x85" + mask + "unf",
+TEST_CASE("only well-formed offers of permessage-deflate reach an origin, written afresh") {
+  struct {
+    std::vector<std::string> values;
+    const char* offered;
+  } const rows[] = {
+      {{}, ""},
+      {{""}, ""},
+      {{"x-other"}, ""},
+      {{"permessage-deflate"}, "permessage-deflate"},
+      {{"x-other; a=1,permessage-deflate;client_max_window_bits"},
+       "permessage-deflate; client_max_window_bits"},
+      {{"permessage-deflate ; server_max_window_bits = 10; client_no_context_takeover",
+        "permessage-deflate"},
+       "permessage-deflate; client_no_context_takeover; server_max_window_bits=10, "
+       "permessage-deflate"},
+      {{"permessage-deflate; client_max_window_bits=12; server_no_context_takeover"},
+       "permessage-deflate; server_no_context_takeover; client_max_window_bits=12"},
+      {{"permessage-deflate; unknown"}, ""},
+      {{"permessage-deflate; server_max_window_bits"}, ""},
+      {{"permessage-deflate; server_max_window_bits=7"}, ""},
+      {{"permessage-deflate; server_max_window_bits=16"}, ""},
+      {{"permessage-deflate; server_max_window_bits=08"}, ""},
+      {{"permessage-deflate; server_max_window_bits=10x"}, ""},
+      {{"permessage-deflate; server_max_window_bits=10; server_max_window_bits=10"}, ""},
+      {{"permessage-deflate; client_max_window_bits=9; client_max_window_bits"}, ""},
+      {{"permessage-deflate; client_max_window_bits="}, ""},
+      {{"permessage-deflate; server_no_context_takeover=1"}, ""},
+      {{"permessage-deflate; server_no_context_takeover; server_no_context_takeover"}, ""},
+      {{"permessage-deflate; server_max_window_bits=\"10\""}, ""},
+      {{"x; a=\"b, permessage-deflate; c\""}, ""},
   };
-  for (const std::string& stream : from_client)
-    CHECK(accepted(stream, WebSocketSide::client));
-  CHECK(accepted("\x81\x05hello\x8a\x00"s, WebSocketSide::server));
-  CHECK(accepted("\xc1\x01x\x41\x01x\x80\x01x"s, WebSocketSide::server, true));
-  WebSocketFrames frames(WebSocketSide::server);
-  CHECK(frames.feed(big("\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00"s, 65536) + "\x81\x00"s)
-            .has_value());
-  CHECK(frames.frames() == 2);
-  CHECK_FALSE(frames.close_seen());
-  CHECK(frames.feed("\x88\x00"s).has_value());
-  CHECK(frames.close_seen());
+  for (const auto& row : rows) {
+    const std::string offered = row.offered;
+    CAPTURE(offered);
+    const RequestHead head = request({{"sec-websocket-extensions", row.values}});
+    CHECK(websocket_extension_offers(head.fields) == offered);
+  }
 }
 
-TEST_CASE("frames that break RFC 6455 are refused, of both sides") {
-  struct Row {
-    std::string stream;
-    WebSocketSide sender = WebSocketSide::server;
-    bool deflate = false;
+TEST_CASE("an agreement on compression answers one of the offers (RFC 7692 7.1)") {
+  struct {
+    const char* offered;
+    const char* agreed;
+    bool fine;
+  } const rows[] = {
+      {"permessage-deflate", "permessage-deflate", true},
+      {"permessage-deflate", "permessage-deflate; server_max_window_bits=9", true},
+      {"permessage-deflate", "permessage-deflate; client_no_context_takeover", true},
+      {"permessage-deflate", "permessage-deflate; client_max_window_bits=12", false},
+      {"permessage-deflate; client_max_window_bits", "permessage-deflate; client_max_window_bits=8",
+       true},
+      {"permessage-deflate; client_max_window_bits", "permessage-deflate; client_max_window_bits",
+       false},
+      {"permessage-deflate; client_max_window_bits=10",
+       "permessage-deflate; client_max_window_bits=11", false},
+      {"permessage-deflate; server_max_window_bits=10", "permessage-deflate", false},
+      {"permessage-deflate; server_max_window_bits=10",
+       "permessage-deflate; server_max_window_bits=11", false},
+      {"permessage-deflate; server_max_window_bits=10, permessage-deflate", "permessage-deflate",
+       true},
+      {"permessage-deflate; server_no_context_takeover", "permessage-deflate", false},
+      {"permessage-deflate; server_no_context_takeover",
+       "permessage-deflate; server_no_context_takeover", true},
+      {"permessage-deflate", "permessage-deflate; unknown=1", false},
+      {"permessage-deflate", "permessage-deflate; server_max_window_bits=16", false},
+      {"permessage-deflate", "x-other", false},
+      {"x-other", "x-other", false},
+      {"x-other", "permessage-deflate", false},
   };
-  const auto server = WebSocketSide::server;
-  const auto client = WebSocketSide::client;
-  const std::vector<Row> rows = {
-      {"\x81\x05hello", client},             // not masked
-      {"\x81\x85maskhello", server},         // masked
-      {"\xc1\x01x", server},                 // RSV1 with no extension
-      {"\xa1\x01x", server, true},           // RSV2
-      {"\x91\x01x", server, true},           // RSV3
-      {"\x01\x01x\xc0\x01x", server, true},  // RSV1 on a continuation
-      {"\xc9\x00"s, server, true},           // RSV1 on a control frame
-      {"\x83\x00"s, server},
-      {"\x87\x00"s, server},
-      {"\x8b\x00"s, server},
-      {"\x8f\x00"s, server},
-      {"\x80\x00"s, server},  // a continuation of nothing
-      {"\x81\x00\x80\x00"s, server},
-      {"\x01\x00\x81\x00"s, server},  // a message inside another
-      {"\x01\x00\x02\x00"s, server},
-      {"\x09\x00"s, server},  // a fragmented ping
-      {"\x08\x00"s, server},
-      {"\x89\x7e\x00\x7e"s, server},  // a ping over 125
-      {"\x88\x7f\x00\x00\x00\x00\x00\x00\x00\x01"s, server},
-      {"\x88\x01x", server},          // half a close code
-      {"\x82\x7e\x00\x7d"s, server},  // longer than needed
-      {"\x82\x7f\x00\x00\x00\x00\x00\x00\xff\xff"s, server},
-      {"\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x00"s, server},
-      {"\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff"s, server},
-      {"\x88\x00\x81\x00"s, server},  // data behind a close
-      {"\x88\x00\x88\x00"s, server},
-  };
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    CAPTURE(i);
-    CHECK_FALSE(accepted(rows[i].stream, rows[i].sender, rows[i].deflate));
+  for (const auto& row : rows) {
+    const std::string agreed = row.agreed;
+    CAPTURE(agreed);
+    const RequestHead asked = request({{"sec-websocket-extensions", {row.offered}}});
+    const ResponseHead answer = response({{"sec-websocket-extensions", {row.agreed}}});
+    CHECK(check_websocket_response(asked, answer).has_value() == row.fine);
   }
-  WebSocketFrames of_server(server);
-  CHECK(of_server.feed("\x83").error().status == 502);
-  WebSocketFrames of_client(client);
-  CHECK(of_client.feed("\x83").error().status == 400);
+  const ResponseHead narrow =
+      response({{"sec-websocket-extensions",
+                 {"permessage-deflate; client_max_window_bits=10; server_max_window_bits=9"}}});
+  CHECK(websocket_deflate(narrow.fields) == WebSocketDeflate{false, false, 10, 9});
 }

@@ -135,11 +135,10 @@ TEST_CASE("hidden files and folders cannot be seen, whatever else is shown") {
     folder.write("project/.egret/keys/ca.pem", "private");
     folder.write("project/token", "private");
     folder.write("project/real", "private");
-    std::filesystem::create_symlink("real", folder.path("project/link"));
     SandboxRequest request = request_for(folder, {}, caller);
     request.hidden_paths = {folder.path("project/.egret"), folder.path("project/token"),
-                            folder.path("project/link"), folder.path("no/such/place")};
-    const Outcome outcome = shell(request, R"(cat token real link .egret/keys/ca.pem
+                            folder.path("project/real"), folder.path("no/such/place")};
+    const Outcome outcome = shell(request, R"(cat token real .egret/keys/ca.pem
 ls -A .egret; rm -rf .egret token real; mv .egret old; mv token old; echo x > token
 umount .egret token; unshare -Urm sh -c 'umount .egret; umount token; cat token .egret/keys/ca.pem'
 unshare -Urm sh -c 'mkdir /tmp/m && mount --bind . /tmp/m && cat /tmp/m/token')",
@@ -147,6 +146,28 @@ unshare -Urm sh -c 'mkdir /tmp/m && mount --bind . /tmp/m && cat /tmp/m/token')"
     CHECK(outcome.out.empty());
     CHECK(read_text(folder.path("project/token")) == "private");
     CHECK(read_text(folder.path("project/.egret/keys/ca.pem")) == "private");
+  }
+}
+
+// Regression: `mv sub old; mkdir sub` put the command's own file where the next run looks.
+TEST_CASE("what is hidden stays where it is: no folder above it can be moved or removed") {
+  if (!sandbox_possible()) return;
+  for (const Caller caller : callers()) {
+    const Folder folder;
+    folder.make_directory("project/a/b/state");
+    folder.write("project/a/b/state/key", "private");
+    folder.make_directory("project/c");
+    folder.write("project/c/egret.yaml", "private");
+    SandboxRequest request = request_for(folder, {}, caller);
+    request.hidden_paths = {folder.path("project/a/b/state"), folder.path("project/c/egret.yaml")};
+    const Outcome outcome = shell(request, R"(cat a/b/state/key c/egret.yaml
+for d in a a/b c; do mv $d old; rm -rf $d; done
+mkdir -p a/b/state c; echo forged > a/b/state/key; echo forged > c/egret.yaml
+echo x > a/file && echo x > a/b/file && mv a/b/file c/file && cat c/file)",
+                                  caller);
+    CHECK(outcome.out == "x\n");
+    CHECK(read_text(folder.path("project/a/b/state/key")) == "private");
+    CHECK(read_text(folder.path("project/c/egret.yaml")) == "private");
   }
 }
 
@@ -167,6 +188,17 @@ TEST_CASE("a request in which something hidden could not stay hidden is refused"
   }
   SUBCASE("it is yet to be made in a writable folder") {
     request.hidden_paths = {folder.path("project/state")};
+  }
+  SUBCASE("a link to it lies in a writable folder") {
+    folder.make_directory("project");
+    std::filesystem::create_directory_symlink("../state", folder.path("project/link"));
+    request.hidden_paths = {folder.path("project/link")};
+  }
+  SUBCASE("a link outside leads to one in a writable folder") {
+    folder.make_directory("project");
+    std::filesystem::create_directory_symlink("../state", folder.path("project/link"));
+    std::filesystem::create_directory_symlink("project/link", folder.path("outer"));
+    request.hidden_paths = {folder.path("outer/deep")};
   }
   const Outcome outcome = shell(request, "echo ran");
   CHECK(outcome.status == 77);

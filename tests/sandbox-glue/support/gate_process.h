@@ -7,7 +7,7 @@
 #include <sys/types.h>
 #include <vector>
 
-#include "sandbox-glue/namespace/unique_fd.h"
+#include "policy/unique_fd.h"
 #include "sandbox-glue/process/process_sandbox.h"
 
 namespace egret::test {

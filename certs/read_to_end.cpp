@@ -1,4 +1,7 @@
-#include "certs/file_descriptor.h"
+#include "certs/read_to_end.h"
+
+#include <cerrno>
+#include <unistd.h>
 
 namespace egret {
 
