@@ -12,16 +12,20 @@ constexpr std::uint64_t expansion_max = 2048;
 constexpr std::uint64_t expansion_free_bytes = 64ULL << 20;
 // So many runs of a stage are one step, if nothing comes out before.
 constexpr unsigned runs_a_step = 8;
+// Up to this growth a step's input is taken whole: cutting it would cost every body a second write.
+constexpr std::size_t growth_small = 4;
 
 }  // namespace
 
-// The replacer as a stage. Input is taken in slices, so that what takes its place is about a step.
+// The replacer as a stage. Input is taken in slices, so that what takes its place is a few steps at
+// most.
 class BodyRewriter::Replace final : public BodyStage {
  public:
   Replace(std::shared_ptr<const Needles> needles, std::size_t step_bytes)
       : growth_(needles ? needles->growth() : 1),
         longest_(needles ? needles->longest() : 0),
-        slice_bytes_(std::max<std::size_t>(1, step_bytes / growth_)),
+        slice_bytes_(growth_ <= growth_small ? step_bytes
+                                             : std::max<std::size_t>(1, step_bytes / growth_)),
         replacer_(std::move(needles)) {}
 
   Result<Progress, CodingFault> step(std::string_view& in, Behind behind,

@@ -115,6 +115,7 @@ Task<void> ExchangeSession::relay_body(ResponseHead& head) {
   const BodyLength length = guard.length_for_client(from_origin, client_.takes_chunks());
   const std::uint64_t redacted_in_head = record.redactions;
   bool head_sent = false;
+  std::string out;
   while (true) {
     BodyPiece piece;
     // The head leaves at once unless the body's first bytes are already here to go with it.
@@ -127,7 +128,7 @@ Task<void> ExchangeSession::relay_body(ResponseHead& head) {
       piece = *read;
     }
     record.bytes_down += piece.data.size();
-    const bool passed = co_await relay_piece(piece, guard, head, length);
+    const bool passed = co_await relay_piece(piece, guard, head, length, out);
     record.redactions = redacted_in_head + guard.redactions();
     if (!passed) co_return;
     head_sent = true;
@@ -142,11 +143,10 @@ Task<void> ExchangeSession::relay_body(ResponseHead& head) {
 }
 
 // All that comes of one piece, in steps: each is sent before the next one is made. The head goes
-// with the first.
+// with the first. `out` is room to work in.
 Task<bool> ExchangeSession::relay_piece(BodyPiece piece, ResponseGuard& guard, ResponseHead& head,
-                                        BodyLength length) {
+                                        BodyLength length, std::string& out) {
   const Behind behind = piece.end ? Behind::end : Behind::pause;
-  std::string out;
   for (Progress progress = Progress::again; progress == Progress::again;) {
     std::string_view data = piece.data;
     if (guard.searches()) {

@@ -46,7 +46,7 @@ class ExchangeSession final : public LongLived {
   Task<bool> send_request_head(BodyLength length);
   Task<void> relay_body(ResponseHead& head);
   Task<bool> relay_piece(BodyPiece piece, ResponseGuard& guard, ResponseHead& head,
-                         BodyLength length);
+                         BodyLength length, std::string& out);
   Task<void> relay_websocket(const ResponseHead& head);
   void response_broke(const BodyFault& fault);
   void give_back_connection();

@@ -137,7 +137,11 @@ def test_a_coding_hides_no_placeholder_from_the_gate(secret_gate, origin, coding
 
 
 def test_where_nothing_is_substituted_a_coded_body_leaves_as_it_came(secret_gate, origin):
-    unreadable = [("gzip", b"not gzip at all"), ("compress", b"\x1f\x9d\x90"), ("aws-chunked", b"x")]
+    unreadable = [
+        ("gzip", b"not gzip at all"),
+        ("compress", b"\x1f\x9d\x90"),
+        ("aws-chunked", b"x"),
+    ]
     bodies = [(coding, encode(coding, b"harmless " * 50)) for coding in CODINGS] + unreadable
     for coding, body in bodies:
         assert post(secret_gate, body, [f"Content-Encoding: {coding}"]).status == 200
@@ -285,9 +289,7 @@ def test_ten_thousand_placeholders_in_a_large_body_in_little_memory(
 
 
 @pytest.mark.limit(300)
-def test_ten_thousand_placeholders_in_a_large_gzip_body_in_little_memory(
-    body_gate, origin, canary
-):
+def test_ten_thousand_placeholders_in_a_large_gzip_body_in_little_memory(body_gate, origin, canary):
     mib = max(1, bulk.big_mib() // 64)
     large = Large(mib, 10_000, placeholder_of(body_gate), canary.value)
     digest = hashlib.sha256()
@@ -459,25 +461,23 @@ def bomb(coding, mib):
 
 
 @pytest.mark.limit(200)
-@pytest.mark.parametrize("coding", ["gzip", "zstd"])
-def test_a_bomb_in_an_answer_is_never_expanded_at_once(secret_gate, origin, coding):
+def test_a_bomb_in_an_answer_is_never_expanded_at_once(secret_gate, origin):
     mib = max(8, bulk.big_mib() // 4)
-    body = bomb(coding, mib)
+    body = bomb("gzip", mib)
     assert len(body) < mib * bulk.MIB // 900
 
     def explode(exchange):
-        exchange.reply(200, body, [("content-encoding", coding)])
+        exchange.reply(200, body, [("content-encoding", "gzip")])
 
     origin.on("/bomb", explode)
     origin.on("/coded", echo_coded)
-    with Growth(secret_gate, lambda: ask_coded(secret_gate, coding)):
+    with Growth(secret_gate, lambda: ask_coded(secret_gate, "gzip")):
         with raw_client.tunnel(secret_gate.address(), API, secret_gate.ca_file()) as stream:
             stream.sock.settimeout(BIG_LIMIT_S)
-            answer = raw_client.ask(stream, "GET", API, "/bomb", ["Accept-Encoding: gzip, zstd"])
-    if coding == "gzip":
-        with gzip.GzipFile(fileobj=io.BytesIO(answer.body)) as plain:
-            sizes = [len(block) for block in iter(lambda: plain.read(bulk.MIB), b"")]
-        assert sum(sizes) == mib * bulk.MIB
+            answer = raw_client.ask(stream, "GET", API, "/bomb", ["Accept-Encoding: gzip"])
+    with gzip.GzipFile(fileobj=io.BytesIO(answer.body)) as plain:
+        sizes = [len(block) for block in iter(lambda: plain.read(bulk.MIB), b"")]
+    assert sum(sizes) == mib * bulk.MIB
 
 
 @pytest.mark.limit(200)
@@ -489,7 +489,8 @@ def test_a_bomb_in_a_request_is_never_expanded_at_once(body_gate, origin):
     assert origin.requests[-1].body_bytes < mib * bulk.MIB // 50
 
 
-def test_a_bomb_within_a_bomb_is_refused(body_gate):
+def test_what_expands_beyond_all_honesty_is_refused(body_gate):
+    """One coding upon another: a million bytes out of one."""
     body = encode("gzip", bomb("zstd", 128))
     answer = post(body_gate, body, ["Content-Encoding: zstd, gzip"])
     assert answer.status == 415
