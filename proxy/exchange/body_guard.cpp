@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/wire/http1_syntax.h"
+
 namespace egret {
 namespace {
 
@@ -16,11 +18,7 @@ bool substitutes(const SandboxSnapshot& snapshot, const Target& target) {
 
 std::string media_type(const FieldList& fields) {
   const std::string_view value = fields.find("content-type").value_or(std::string_view());
-  std::string type(value.substr(0, value.find_first_of("; \t,")));
-  for (char& c : type) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
-  return type;
+  return syntax::lower(value.substr(0, value.find_first_of("; \t,")));
 }
 
 bool is_json(std::string_view type) {
@@ -42,13 +40,6 @@ Refusal unreadable(std::string_view why) {
   return {415, {Reason::body_unreadable, {}, std::move(hint)}};
 }
 
-ContentCodings rewritten_codings(const SandboxSnapshot& snapshot, const Target& target,
-                                 const FieldList& fields) {
-  ContentCodings codings = content_codings(fields);
-  if (!codings.readable || !substitutes(snapshot, target)) codings.applied.clear();
-  return codings;
-}
-
 }  // namespace
 
 std::optional<Refusal> check_body_coding(const SandboxSnapshot& snapshot, const Target& target,
@@ -60,29 +51,32 @@ std::optional<Refusal> check_body_coding(const SandboxSnapshot& snapshot, const 
 
 BodyGuard::BodyGuard(const SandboxSnapshot& snapshot, const Target& target,
                      const FieldList& request_fields, std::size_t step_bytes)
-    : snapshot_(snapshot),
-      target_(target),
-      rewriter_(needles_for_body(snapshot, request_fields),
-                rewritten_codings(snapshot, target, request_fields), BodyRewriter::Mode::rewrite,
-                step_bytes) {
+    : snapshot_(snapshot), target_(target) {
+  const std::shared_ptr<const Needles>& needles = needles_for_body(snapshot, request_fields);
+  if (needles->empty()) return;
   const ContentCodings codings = content_codings(request_fields);
   const bool coded = codings.readable && !codings.is_identity();
-  if (substitutes(snapshot, target)) {
-    changes_length_ = coded || !needles_for_body(snapshot, request_fields)->keeps_length();
-  } else if (coded && !snapshot.body->empty()) {
-    watcher_.emplace(snapshot.body, codings, BodyRewriter::Mode::watch, step_bytes);
-  }
+  const bool rewritten = coded && substitutes(snapshot, target);
+  rewriter_.emplace(needles, rewritten ? codings : ContentCodings(), BodyRewriter::Mode::rewrite,
+                    step_bytes);
+  changes_length_ = rewritten || (substitutes(snapshot, target) && !needles->keeps_length());
+  if (coded && !rewritten)
+    watcher_.emplace(needles, codings, BodyRewriter::Mode::watch, step_bytes);
 }
 
 Result<Progress, Refusal> BodyGuard::step(std::string_view& in, Behind behind, std::string& out) {
+  if (!rewriter_) {
+    out.append(std::exchange(in, std::string_view()));
+    return Progress::done;
+  }
   if (watcher_) {
     const auto watched = look_behind_coding(in, behind);
     if (!watched || *watched == Progress::again) return watched;
   }
   const std::size_t at_hand = in.size();
-  const auto progress = rewriter_.step(in, behind, out);
+  const auto progress = rewriter_->step(in, behind, out);
   if (!progress) return unreadable(describe(progress.error()));
-  if (auto refusal = check_hits(rewriter_)) return std::move(*refusal);
+  if (auto refusal = check_hits(*rewriter_)) return std::move(*refusal);
   watched_ -= std::min(watched_, at_hand - in.size());
   return *progress;
 }
@@ -126,7 +120,8 @@ std::optional<Refusal> BodyGuard::check_hits(const BodyRewriter& rewriter) const
 
 std::vector<PlannedUse> BodyGuard::uses() const {
   std::vector<PlannedUse> uses;
-  const auto& hits = rewriter_.hit_ids();
+  if (!rewriter_) return uses;
+  const auto& hits = rewriter_->hit_ids();
   for (std::size_t id = 0; id < hits.size(); ++id) {
     if (hits[id] > 0)
       uses.push_back({&snapshot_.grants.grants()[id], "body", static_cast<unsigned>(hits[id])});

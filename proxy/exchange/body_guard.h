@@ -37,7 +37,7 @@ class BodyGuard {
 
   const SandboxSnapshot& snapshot_;
   const Target& target_;
-  BodyRewriter rewriter_;
+  std::optional<BodyRewriter> rewriter_;  // none: the sandbox has no placeholders
   // Where nothing may be substituted, a coded body leaves as it came, after a look at what it says.
   std::optional<BodyRewriter> watcher_;
   std::size_t watched_ = 0;  // so much of the input at hand

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "proxy/wire/http1_syntax.h"
+
 namespace egret {
 namespace {
 
@@ -38,10 +40,7 @@ std::vector<std::string> members(const FieldList& fields, std::string_view name)
     std::string_view rest = fields[i].value;
     while (true) {
       const std::size_t comma = rest.find(',');
-      std::string member(trimmed(rest.substr(0, comma)));
-      for (char& c : member) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-      }
+      std::string member = syntax::lower(trimmed(rest.substr(0, comma)));
       if (!member.empty()) out.push_back(std::move(member));
       if (comma == std::string_view::npos) break;
       rest.remove_prefix(comma + 1);

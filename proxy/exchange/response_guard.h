@@ -21,20 +21,19 @@ class ResponseGuard {
 
   // Why a body with these fields cannot be passed on at all. One without a body can.
   std::optional<Refusal> unreadable() const;
-  // False: the body passes as it is, and step() need not be called.
-  bool searches() const { return searches_; }
+  // False: the body passes as it is, and step() is not to be called.
+  bool searches() const { return rewriter_.has_value(); }
   // How the client is told the length, given how the origin told it.
   BodyLength length_for_client(BodyLength from_origin, bool takes_chunks) const;
 
   // As BodyRewriter::step(). After a fault the response must not look complete.
   Result<Progress, Refusal> step(std::string_view& in, Behind behind, std::string& out);
-  std::uint64_t redactions() const { return rewriter_.replaced(); }
+  std::uint64_t redactions() const { return rewriter_ ? rewriter_->replaced() : 0; }
 
  private:
-  bool readable_;
-  bool searches_;
-  bool keeps_length_;
-  BodyRewriter rewriter_;
+  bool readable_ = true;
+  bool keeps_length_ = true;
+  std::optional<BodyRewriter> rewriter_;
 };
 
 }  // namespace egret

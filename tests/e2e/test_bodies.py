@@ -15,7 +15,7 @@ import pytest
 
 from support import bulk, raw_client
 from support.canary import Canary
-from support.clients import curl
+from support.clients import BIG_LIMIT_S, curl, run_curl
 from support.codings import decode, encode
 from support.growth import Growth
 from support.http1 import Closed, read_head
@@ -23,7 +23,6 @@ from support.http1 import Closed, read_head
 API = "api.demo.test"
 OTHER = "other.demo.test"
 CODINGS = ["gzip", "deflate", "br", "zstd", "gzip, br", "zstd, gzip"]
-BIG_LIMIT_S = 200
 
 
 @pytest.fixture
@@ -289,6 +288,20 @@ def test_ten_thousand_placeholders_in_a_large_body_in_little_memory(
 
 
 @pytest.mark.limit(300)
+def test_ten_thousand_placeholders_in_a_large_body_over_http2(start_gate, demo, origin):
+    canary = Canary(prefix="", length=61)
+    config = demo(secrets=["DEMO_TOKEN"], places=["body"])
+    gate = start_gate(config, {"DEMO_REAL": canary.value}, [canary])
+    large = Large(max(1, bulk.big_mib() // 16), 10_000, placeholder_of(gate), canary.value)
+    flags = ["--http2", "-w", " over %{http_version}", "-T", "-", f"https://{API}/up"]
+    with Growth(gate, lambda: run_curl(gate, *flags, feed=[b"warm" * 300_000])):
+        told = run_curl(gate, *flags, feed=in_random_writes(large.sent()))
+    answer, version = told.decode().split(" over ")
+    assert version == "2"
+    assert json.loads(answer)["sha256"] == large.expected
+
+
+@pytest.mark.limit(300)
 def test_ten_thousand_placeholders_in_a_large_gzip_body_in_little_memory(body_gate, origin, canary):
     mib = max(1, bulk.big_mib() // 64)
     large = Large(mib, 10_000, placeholder_of(body_gate), canary.value)
@@ -359,8 +372,10 @@ def test_curl_reads_what_was_coded_again(secret_gate, origin):
     token = placeholder_of(secret_gate)
     for coding in ("gzip", "deflate", "br", "zstd"):
         url = f"https://{API}/coded/{coding}"
-        done = curl(secret_gate, "--compressed", "-H", f"Authorization: Bearer {token}", url)
-        assert done.stdout.decode() == f"start [{token}] middle [{token}] end"
+        for version in ("--http1.1", "--http2"):
+            bearer = ["-H", f"Authorization: Bearer {token}"]
+            done = curl(secret_gate, "--compressed", version, *bearer, url)
+            assert done.stdout.decode() == f"start [{token}] middle [{token}] end"
 
 
 def test_an_answer_without_a_body_keeps_its_fields(secret_gate, origin):

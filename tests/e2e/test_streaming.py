@@ -9,36 +9,15 @@ import time
 import pytest
 
 from support import bulk, raw_client
-from support.clients import TIMEOUT_S
+from support.clients import BIG_LIMIT_S, run_curl
 from support.growth import Growth, growth_limit_kib
 from support.http1 import read_head
 
 API = "api.demo.test"
-BIG_LIMIT_S = 150
 
 
 def growth(gate):
     return Growth(gate, lambda: run_curl(gate, f"https://{API}/down/8", "-o", "/dev/null"))
-
-
-def run_curl(gate, *arguments, feed=(), seconds=BIG_LIMIT_S):
-    """curl with its standard input fed piece by piece; returns its standard output."""
-    process = subprocess.Popen(
-        ["curl", "-sSf", "--max-time", str(seconds), *arguments],
-        env=gate.client_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        for piece in feed:
-            process.stdin.write(piece)
-        process.stdin.close()
-        output = process.stdout.read()
-        assert process.wait(TIMEOUT_S) == 0
-        return output
-    finally:
-        process.kill()
-        process.wait()
 
 
 def sha256_of_download(gate, url):
