@@ -58,7 +58,8 @@ void for_each_text_spelling(std::string_view value,
   for (const std::string_view digits : {upper_digits, lower_digits}) {
     for (const std::string_view encoded : url_encoded) {
       show({.encoded = encoded, .before = "%", .digits = digits});
-      // A form's blank is a plus. It stands first in these lists.
+      // A form's blank is a plus, for writers that encode a plus. It stands first in these lists.
+      if (encoded.find('+') == std::string_view::npos) continue;
       show({.encoded = encoded.substr(1), .before = "%", .digits = digits, .blank = '+'});
     }
     for (const std::string_view encoded : json_encoded)
