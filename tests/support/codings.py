@@ -6,6 +6,8 @@ import zlib
 import brotli
 import zstandard
 
+CODINGS = ["gzip", "deflate", "br", "zstd", "gzip, br", "zstd, gzip"]
+
 ENCODE = {
     "gzip": lambda data: gzip.compress(data, 1),
     "deflate": lambda data: zlib.compress(data, 1),
@@ -31,3 +33,12 @@ def decode(codings, data):
     for coding in reversed(list(filter(None, codings.split(", ")))):
         data = DECODE[coding](data)
     return data
+
+
+def bomb(coding, mib):
+    """Zeros, as many as they are."""
+    zeros = bytes(1 << 20)
+    if coding == "gzip":
+        coder = zlib.compressobj(9, zlib.DEFLATED, 31)
+        return b"".join(coder.compress(zeros) for _ in range(mib)) + coder.flush()
+    return b"".join(encode(coding, zeros) for _ in range(mib))
