@@ -40,6 +40,7 @@ constexpr std::string_view names[] = {
     "secret_unresolved",
     "secret_insecure",
     "secret_reflected",
+    "body_unreadable",
     "foreign_credential",
     "upstream_tls",
     "upstream_framing",

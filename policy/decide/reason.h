@@ -42,6 +42,7 @@ enum class Reason : std::uint8_t {
   secret_unresolved,
   secret_insecure,
   secret_reflected,
+  body_unreadable,  // has to be searched for secrets and cannot be
   foreign_credential,
   upstream_tls,
   upstream_framing,

@@ -16,6 +16,8 @@ Needles::Needles(std::vector<Entry> entries) {
   entries_.reserve(order.size());
   for (const std::size_t i : order) {
     keeps_length_ = keeps_length_ && entries[i].find.size() == entries[i].replace.size();
+    const std::size_t find_bytes = entries[i].find.size();
+    growth_ = std::max(growth_, (entries[i].replace.size() + find_bytes - 1) / find_bytes);
     entries_.push_back(std::move(entries[i]));
   }
   // A move leaves the bytes of short strings behind.

@@ -37,6 +37,8 @@ class Needles {
   // Every replacement is as long as what it replaces: a Content-Length stays true.
   bool keeps_length() const { return keeps_length_; }
   std::size_t longest() const { return longest_; }
+  // How many times longer a text can become, rounded up; at least 1.
+  std::size_t growth() const { return growth_; }
 
  private:
   friend class StreamReplacer;
@@ -58,6 +60,7 @@ class Needles {
 
   std::vector<Entry> entries_;  // longest first
   bool keeps_length_ = true;
+  std::size_t growth_ = 1;
   std::size_t longest_ = 0;
   std::size_t shortest_ = 0;
   std::bitset<256> first_bytes_;

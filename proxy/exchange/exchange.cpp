@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "proxy/exchange/body_guard.h"
+#include "proxy/exchange/content_coding.h"
 #include "proxy/wire/http1_syntax.h"
 #include "proxy/wire/websocket.h"
 
@@ -39,7 +41,8 @@ constexpr std::array<std::string_view, 8> never_returned = {
     "connection", "proxy-connection",   "keep-alive",   "upgrade",
     "alt-svc",    "proxy-authenticate", "proxy-status", "proxy-authentication-info"};
 
-// Where the response is scanned for secrets it has to come whole and uncoded (F03).
+// Where the response is searched for secrets it has to come whole, and in a coding that the gate
+// reads (F03).
 constexpr std::array<std::string_view, 3> hides_the_response = {"accept-encoding", "range",
                                                                 "if-range"};
 
@@ -148,6 +151,10 @@ Admission admit(const SandboxSnapshot& snapshot, const Ingress& ingress, const R
     refuse(admission, plan.error().refusal);
     return admission;
   }
+  if (auto unreadable = check_body_coding(snapshot, admission.addressed->target, head.fields)) {
+    refuse(admission, std::move(*unreadable));
+    return admission;
+  }
   admission.secrets = std::move(*plan);
   admission.permit = std::get<Permit>(std::move(verdict));
   return admission;
@@ -170,7 +177,8 @@ RequestHead head_for_origin(const Admission& admission, const RequestHead& head)
     if (std::find(dropped.begin(), dropped.end(), field.name) != dropped.end()) continue;
     out.fields.add(field.name, field.value);
   }
-  if (admission.secrets.scans_response) out.fields.add("accept-encoding", "identity");
+  if (admission.secrets.scans_response)
+    out.fields.add("accept-encoding", readable_offer(head.fields));
   if (!admission.websocket && syntax::lists_token(head.fields, "te", "trailers"))
     out.fields.add("te", "trailers");
   if (admission.websocket) {
@@ -238,62 +246,6 @@ std::optional<Refusal> check_trailers(const SandboxSnapshot& snapshot, const Fie
 const std::shared_ptr<const Needles>& needles_for_response(const SandboxSnapshot& snapshot,
                                                            const Host& host) {
   return snapshot.grants.any_covers(host) ? snapshot.redact : snapshot.mask;
-}
-
-bool is_identity_coded(const FieldList& fields) {
-  const auto coding = fields.find("content-encoding");
-  return !coding || coding->empty() || lower(*coding) == "identity";
-}
-
-BodyGuard::BodyGuard(const SandboxSnapshot& snapshot, const Target& target)
-    : snapshot_(snapshot), target_(target), replacer_(snapshot.body) {
-  for (const Grant& grant : snapshot.grants.grants()) {
-    if (grant.has(PlaceKind::body) && grant.covers(target))
-      changes_length_ = !snapshot.body->keeps_length();
-  }
-}
-
-std::optional<Refusal> BodyGuard::push(std::string_view in, std::string& out) {
-  replacer_.push(in, out);
-  return check_hits();
-}
-
-std::optional<Refusal> BodyGuard::finish(std::string& out) {
-  replacer_.finish(out);
-  return check_hits();
-}
-
-std::optional<Refusal> BodyGuard::check_hits() const {
-  const auto& hits = replacer_.hit_ids();
-  for (std::size_t id = 0; id < hits.size(); ++id) {
-    if (hits[id] == 0) continue;
-    const Grant& grant = snapshot_.grants.grants()[id];
-    if (!grant.covers(target_)) {
-      return Refusal{
-          403,
-          {Reason::secret_scope,
-           {},
-           "this secret is not for this host; its hosts stand under secrets in egret.yaml"}};
-    }
-    if (!grant.has(PlaceKind::body)) {
-      return Refusal{403,
-                     {Reason::secret_location,
-                      {},
-                      "a placeholder may not stand in a body here; `in: [body]` under the secret "
-                      "in egret.yaml opens it"}};
-    }
-  }
-  return std::nullopt;
-}
-
-std::vector<PlannedUse> BodyGuard::uses() const {
-  std::vector<PlannedUse> uses;
-  const auto& hits = replacer_.hit_ids();
-  for (std::size_t id = 0; id < hits.size(); ++id) {
-    if (hits[id] > 0)
-      uses.push_back({&snapshot_.grants.grants()[id], "body", static_cast<unsigned>(hits[id])});
-  }
-  return uses;
 }
 
 }  // namespace egret

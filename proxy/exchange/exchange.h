@@ -58,27 +58,5 @@ std::optional<Refusal> check_trailers(const SandboxSnapshot& snapshot, const Fie
 // Which needles apply to what comes back from this host.
 const std::shared_ptr<const Needles>& needles_for_response(const SandboxSnapshot& snapshot,
                                                            const Host& host);
-// A body with a content coding is passed as it is.
-bool is_identity_coded(const FieldList& fields);
-
-// What a client may send as a request body here, found while it streams.
-class BodyGuard {
- public:
-  BodyGuard(const SandboxSnapshot& snapshot, const Target& target);
-  // Substituted body data is appended to `out`; a refusal where a placeholder stands that may not:
-  // nothing of `out` may be sent then.
-  std::optional<Refusal> push(std::string_view in, std::string& out);
-  std::optional<Refusal> finish(std::string& out);
-  // A substitution may change the length: the body has to be chunked.
-  bool changes_length() const { return changes_length_; }
-  std::vector<PlannedUse> uses() const;
-
- private:
-  std::optional<Refusal> check_hits() const;
-  const SandboxSnapshot& snapshot_;
-  const Target& target_;
-  StreamReplacer replacer_;
-  bool changes_length_ = false;
-};
 
 }  // namespace egret

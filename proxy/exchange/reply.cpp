@@ -21,6 +21,8 @@ std::string_view phrase_of(int status) {
       return "Content Too Large";
     case 414:
       return "URI Too Long";
+    case 415:
+      return "Unsupported Media Type";
     case 417:
       return "Expectation Failed";
     case 421:
@@ -55,6 +57,9 @@ std::string_view proxy_error_of(const Refusal& refusal) {
       return "tls_certificate_error";
     case Reason::upstream_framing:
       return "http_protocol_error";
+    case Reason::body_unreadable:
+      if (refusal.status == 502) return "http_response_content_coding";
+      break;
     case Reason::upstream_unreachable:
       return "destination_unavailable";
     case Reason::upstream_timeout:
@@ -156,6 +161,8 @@ int status_of(Reason reason) {
       return 414;
     case Reason::limit_body_bytes:
       return 413;
+    case Reason::body_unreadable:
+      return 415;
     case Reason::limit_time:
       return 408;
     case Reason::limit_connections:

@@ -96,35 +96,30 @@ Task<void> ExchangeSession::download() {
 }
 
 Task<void> ExchangeSession::relay_body(ResponseHead& head) {
+  const Host& host = admission_.addressed->target.host;
+  const BodyLength from_origin = origin_->response_length();
+  ResponseGuard guard(*snapshot_, host, head.fields);
+  if (from_origin.kind != BodyLength::Kind::none) {
+    if (const auto unreadable = guard.unreadable()) {
+      refusal_ = *unreadable;
+      co_return;
+    }
+  }
   ResponseRecord& record = audit_.end();
-  const std::shared_ptr<const Needles>& in_head =
-      needles_for_response(*snapshot_, admission_.addressed->target.host);
-  // What says that it is coded is searched too, at equal length: it may say so and not be.
-  const std::shared_ptr<const Needles> needles =
-      is_identity_coded(head.fields) ? in_head : snapshot_->mask;
-  const auto cleaned = clean_response(head, in_head, record.redactions);
+  const std::shared_ptr<const Needles>& needles = needles_for_response(*snapshot_, host);
+  const auto cleaned = clean_response(head, needles, record.redactions);
   if (!cleaned) {
     refusal_ = cleaned.error();
     co_return;
   }
-  const bool scanned = !needles->empty();
-  StreamReplacer redactor(scanned ? needles : nullptr);
-  BodyLength length = origin_->response_length();
-  if (length.kind == BodyLength::Kind::length && length.bytes > 0 && scanned &&
-      !needles->keeps_length())
-    length.kind = BodyLength::Kind::until_close;
-  if (length.kind == BodyLength::Kind::until_close || length.kind == BodyLength::Kind::chunked) {
-    length.kind =
-        client_.takes_chunks() ? BodyLength::Kind::chunked : BodyLength::Kind::until_close;
-  }
+  const BodyLength length = guard.length_for_client(from_origin, client_.takes_chunks());
   const std::uint64_t redacted_in_head = record.redactions;
   bool head_sent = false;
   std::string out;
   while (true) {
     BodyPiece piece;
     // The head leaves at once unless the body's first bytes are already here to go with it.
-    if (head_sent || origin_->response_length().kind == BodyLength::Kind::none ||
-        origin_->body_at_hand()) {
+    if (head_sent || from_origin.kind == BodyLength::Kind::none || origin_->body_at_hand()) {
       const auto read = co_await origin_->read_body();
       if (!read) {
         response_broke(read.error());
@@ -132,34 +127,54 @@ Task<void> ExchangeSession::relay_body(ResponseHead& head) {
       }
       piece = *read;
     }
-    std::string_view data = piece.data;
-    if (scanned) {
-      out.clear();
-      redactor.push(piece.data, out);
-      if (piece.end) redactor.finish(out);
-      record.redactions = redacted_in_head + redactor.replaced();
-      data = out;
-    }
     record.bytes_down += piece.data.size();
-    StreamError error = StreamError::none;
-    if (head_sent) {
-      error = co_await client_.send_body(data);
-    } else {
-      error = co_await client_.send_head(head, length, data);
-      head_sent = true;
-    }
-    if (error != StreamError::none) {
-      refusal_ = refusal_of(Reason::client_gone);
-      co_return;
-    }
+    const bool passed = co_await relay_piece(piece, guard, head, length, out);
+    record.redactions = redacted_in_head + guard.redactions();
+    if (!passed) co_return;
+    head_sent = true;
     if (piece.end) break;
   }
   if (origin_->maybe_truncated()) audit_.failed(name(StreamError::truncated));
   FieldList trailers;
   if (client_.takes_trailers())
-    trailers = clean_trailers(origin_->trailers(), in_head, record.redactions);
+    trailers = clean_trailers(origin_->trailers(), needles, record.redactions);
   const StreamError finished = co_await client_.finish(trailers);
   if (finished != StreamError::none) refusal_ = refusal_of(Reason::client_gone);
+}
+
+// All that comes of one piece, in steps: each is sent before the next one is made. The head goes
+// with the first. `out` is room to work in.
+Task<bool> ExchangeSession::relay_piece(BodyPiece piece, ResponseGuard& guard, ResponseHead& head,
+                                        BodyLength length, std::string& out) {
+  const Behind behind = piece.end ? Behind::end : Behind::pause;
+  for (Progress progress = Progress::again; progress == Progress::again;) {
+    std::string_view data = piece.data;
+    if (guard.searches()) {
+      out.clear();
+      const auto step = guard.step(piece.data, behind, out);
+      if (!step) {
+        refusal_ = step.error();
+        co_return false;
+      }
+      progress = *step;
+      data = out;
+    } else {
+      progress = Progress::done;
+    }
+    StreamError error = StreamError::none;
+    if (client_.responded()) {
+      error = co_await client_.send_body(data);
+    } else if (progress == Progress::done || !data.empty()) {
+      error = co_await client_.send_head(head, length, data);
+    }
+    if (error != StreamError::none) {
+      refusal_ = refusal_of(Reason::client_gone);
+      co_return false;
+    }
+    // A few coded bytes can keep this loop busy for long: others have their turn.
+    if (progress == Progress::again) co_await asio::post(worker_.context(), asio::use_awaitable);
+  }
+  co_return true;
 }
 
 Task<void> ExchangeSession::relay_websocket(const ResponseHead& head) {

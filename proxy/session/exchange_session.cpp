@@ -233,7 +233,7 @@ Task<bool> ExchangeSession::send_request_head(BodyLength length) {
 
 Task<void> ExchangeSession::relay() {
   using namespace asio::experimental::awaitable_operators;
-  BodyGuard guard(*snapshot_, admission_.addressed->target);
+  BodyGuard guard(*snapshot_, admission_.addressed->target, client_.head().fields);
   const BodyLength length = length_for_origin(guard);
   // A failed write is not the end: the origin may have said why, or may have closed an idle
   // connection.
@@ -269,18 +269,24 @@ Task<void> ExchangeSession::upload(BodyGuard& guard) {
       }
       co_return;
     }
-    out.clear();
-    auto refused = guard.push(piece->data, out);
-    if (!refused && piece->end) refused = guard.finish(out);
-    if (refused) {
-      wipe(out);
-      refusal_ = std::move(refused);
-      origin_->abort();
-      co_return;
-    }
     audit_.end().bytes_up += piece->data.size();
-    const StreamError sent = co_await origin_->send_body(out);
-    if (sent != StreamError::none) co_return;  // its answer tells
+    const Behind behind = piece->end ? Behind::end : Behind::pause;
+    std::string_view rest = piece->data;
+    for (Progress progress = Progress::again; progress == Progress::again;) {
+      out.clear();
+      const auto step = guard.step(rest, behind, out);
+      if (!step) {
+        wipe(out);
+        refusal_ = step.error();
+        origin_->abort();
+        co_return;
+      }
+      progress = *step;
+      const StreamError sent = co_await origin_->send_body(out);
+      if (sent != StreamError::none) co_return;  // its answer tells
+      // A few coded bytes can keep this loop busy for long: others have their turn.
+      if (progress == Progress::again) co_await asio::post(worker_.context(), asio::use_awaitable);
+    }
     if (piece->end) break;
   }
   auto refused = check_trailers(*snapshot_, client_.trailers());

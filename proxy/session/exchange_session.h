@@ -6,7 +6,9 @@
 #include <optional>
 #include <string>
 
+#include "proxy/exchange/body_guard.h"
 #include "proxy/exchange/exchange.h"
+#include "proxy/exchange/response_guard.h"
 #include "proxy/io/http.h"
 #include "proxy/session/audit_scope.h"
 #include "proxy/session/worker.h"
@@ -43,6 +45,8 @@ class ExchangeSession final : public LongLived {
   Task<std::optional<ResponseHead>> read_response_head();
   Task<bool> send_request_head(BodyLength length);
   Task<void> relay_body(ResponseHead& head);
+  Task<bool> relay_piece(BodyPiece piece, ResponseGuard& guard, ResponseHead& head,
+                         BodyLength length, std::string& out);
   Task<void> relay_websocket(const ResponseHead& head);
   void response_broke(const BodyFault& fault);
   void give_back_connection();

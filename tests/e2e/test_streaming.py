@@ -2,7 +2,6 @@
 large bodies (default 1024), EGRET_GROWTH_MIB by how much the gate may grow (default 10)."""
 
 import json
-import os
 import subprocess
 import threading
 import time
@@ -10,53 +9,15 @@ import time
 import pytest
 
 from support import bulk, raw_client
-from support.clients import TIMEOUT_S
+from support.clients import BIG_LIMIT_S, run_curl
+from support.growth import Growth, growth_limit_kib
 from support.http1 import read_head
 
 API = "api.demo.test"
-BIG_LIMIT_S = 150
 
 
-def growth_limit_kib():
-    return int(os.environ.get("EGRET_GROWTH_MIB", "10")) * 1024
-
-
-class Growth:
-    """Asserts how little the gate's resident memory grew while the block ran."""
-
-    def __init__(self, gate):
-        self._gate = gate
-
-    def __enter__(self):
-        # The first requests load what is loaded once: measure what a large body adds to that.
-        run_curl(self._gate, f"https://{API}/down/8", "-o", "/dev/null")
-        self._gate.reset_resident_peak()
-        self._before = self._gate.resident_kib()
-
-    def __exit__(self, kind, *_):
-        if kind is None:
-            grown = self._gate.resident_peak_kib() - self._before
-            assert grown < growth_limit_kib(), f"the gate grew by {grown} KiB"
-
-
-def run_curl(gate, *arguments, feed=(), seconds=BIG_LIMIT_S):
-    """curl with its standard input fed piece by piece; returns its standard output."""
-    process = subprocess.Popen(
-        ["curl", "-sSf", "--max-time", str(seconds), *arguments],
-        env=gate.client_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        for piece in feed:
-            process.stdin.write(piece)
-        process.stdin.close()
-        output = process.stdout.read()
-        assert process.wait(TIMEOUT_S) == 0
-        return output
-    finally:
-        process.kill()
-        process.wait()
+def growth(gate):
+    return Growth(gate, lambda: run_curl(gate, f"https://{API}/down/8", "-o", "/dev/null"))
 
 
 def sha256_of_download(gate, url):
@@ -74,7 +35,7 @@ def test_a_large_download_arrives_whole_in_little_memory(gate, scheme):
     mib = big = bulk.big_mib()
     if scheme == "http":
         mib = max(1, big // 4)
-    with Growth(gate):
+    with growth(gate):
         assert sha256_of_download(gate, f"{scheme}://{API}/down/{mib}") == bulk.checksum(mib)
     record = gate.audit.one(event="request", path=f"/down/{mib}")
     assert gate.audit.response_to(record)["bytes"]["down"] >= mib * bulk.MIB
@@ -83,7 +44,7 @@ def test_a_large_download_arrives_whole_in_little_memory(gate, scheme):
 @pytest.mark.limit(200)
 def test_a_large_chunked_upload_arrives_whole_in_little_memory(gate):
     mib = bulk.big_mib()
-    with Growth(gate):
+    with growth(gate):
         told = run_curl(gate, "-T", "-", f"https://{API}/up", feed=bulk.blocks(mib))
     assert json.loads(told) == {"bytes": mib * bulk.MIB, "sha256": bulk.checksum(mib)}
 
@@ -92,7 +53,7 @@ def test_a_large_chunked_upload_arrives_whole_in_little_memory(gate):
 def test_a_large_upload_at_a_host_with_a_grant_is_scanned_in_little_memory(secret_gate):
     """The body is watched for placeholders: the same limits hold."""
     mib = max(1, bulk.big_mib() // 4)
-    with Growth(secret_gate):
+    with growth(secret_gate):
         told = run_curl(secret_gate, "-T", "-", f"https://{API}/up", feed=bulk.blocks(mib))
     assert json.loads(told) == {"bytes": mib * bulk.MIB, "sha256": bulk.checksum(mib)}
 

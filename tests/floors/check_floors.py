@@ -38,6 +38,9 @@ LIBRARIES = {
     "libpsl": ["config"],
     "nlohmann/": ["proxy/secrets", "proxy/audit", "proxy/server"],
     "CLI/": ["proxy/main"],
+    "zlib": ["proxy/wire", "proxy/exchange"],
+    "brotli/": ["proxy/exchange"],
+    "zstd": ["proxy/exchange"],
     "seccomp": ["sandbox-glue/process"],
 }
 

@@ -3,6 +3,7 @@
 import subprocess
 
 TIMEOUT_S = 30
+BIG_LIMIT_S = 150
 
 
 def curl(gate, *arguments, sandbox="web", proxy=None, stdin=None, check=0, seconds=TIMEOUT_S):
@@ -42,3 +43,23 @@ def python(gate, code, sandbox="web", seconds=TIMEOUT_S):
     gate.home.assert_no_canary(**{"python's stdout": done.stdout, "its stderr": done.stderr})
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def run_curl(gate, *arguments, feed=(), seconds=BIG_LIMIT_S):
+    """curl with its standard input fed piece by piece; returns its standard output."""
+    process = subprocess.Popen(
+        ["curl", "-sSf", "--max-time", str(seconds), *arguments],
+        env=gate.client_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        for piece in feed:
+            process.stdin.write(piece)
+        process.stdin.close()
+        output = process.stdout.read()
+        assert process.wait(TIMEOUT_S) == 0
+        return output
+    finally:
+        process.kill()
+        process.wait()
