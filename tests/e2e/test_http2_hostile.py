@@ -25,7 +25,7 @@ from support.h2_raw import (
 from support.waiting import wait_until
 
 API = "api.demo.test"
-SMALL_GROWTH_KIB = 5 * 1024 * (20 if "EGRET_GROWTH_MIB" in os.environ else 1)
+SMALL_GROWTH_KIB = 1024 * int(os.environ.get("EGRET_GROWTH_MIB", "5"))
 HEAD = literals(get(API))
 
 
