@@ -96,6 +96,7 @@ class Http2ClientExchange final : public ClientExchange {
     const bool with_body =
         length.kind != BodyLength::Kind::none && length != empty && head_.method != "HEAD";
     if (!with_body) stream_->head_ends();
+    if (with_body) stream_->counts_to(length);
     connection_.session().respond(stream_->id(), head, length, with_body);
     connection_.wake_writer();
     if (first.empty() || !with_body) co_return StreamError::none;

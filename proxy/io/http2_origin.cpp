@@ -32,6 +32,7 @@ class Http2OriginExchange final : public OriginExchange {
     }
     stream_ = connection_->open_stream(*id);
     if (!with_body) stream_->head_ends();
+    if (with_body) stream_->counts_to(length);
     connection_->wake_writer();
     if (first.empty()) co_return StreamError::none;
     co_return co_await stream_->write(first, connection_->timeouts_.head);

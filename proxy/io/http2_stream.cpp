@@ -24,7 +24,8 @@ Task<Result<BodyPiece, BodyFault>> Http2Stream::read(std::chrono::milliseconds l
     if (received_end_) co_return BodyPiece{{}, true};
     if (reading_stopped_) co_return BodyFault{StreamError::closed, std::nullopt};
     if (connection_ == nullptr) co_return BodyFault{broken(), std::nullopt};
-    handed_.clear();
+    std::string().swap(handed_);  // what waits holds nothing
+    std::string().swap(received_);
     handed_at_ = 0;
     const bool woken = co_await readable_event_.wait(limit);
     if (!woken) co_return BodyFault{StreamError::timed_out, std::nullopt};
@@ -43,6 +44,10 @@ Task<Result<BodyPiece, BodyFault>> Http2Stream::read(std::chrono::milliseconds l
 
 Task<StreamError> Http2Stream::write(std::string_view data, std::chrono::milliseconds limit) {
   sending_ = data;
+  if (left_) {
+    *left_ -= std::min<std::uint64_t>(*left_, data.size());
+    ending_ = ending_ || *left_ == 0;
+  }
   if (connection_ != nullptr) connection_->resume(id_);
   const auto until = std::chrono::steady_clock::now() + limit;
   while (!sending_.empty() && connection_ != nullptr) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,11 @@ class Http2Stream {
   void leave();
   // The head that was submitted is the whole message.
   void head_ends() { ending_ = true; }
+  // The head said how much follows: our side ends with the last byte of it. Who counts would not
+  // wait for an end that comes behind.
+  void counts_to(BodyLength length) {
+    if (length.kind == BodyLength::Kind::length) left_ = length.bytes;
+  }
 
   bool readable() const { return !received_.empty() || received_end_; }
   bool received_all() const { return received_end_ && received_.empty(); }
@@ -81,6 +87,7 @@ class Http2Stream {
 
   std::string_view sending_;
   FieldList trailers_;
+  std::optional<std::uint64_t> left_;  // of a counted body
   bool ending_ = false;
   bool end_sent_ = false;
 

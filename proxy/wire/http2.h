@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "policy/result.h"
 #include "proxy/wire/message.h"
@@ -26,7 +27,11 @@ struct Http2Limits {
   std::size_t field_bytes_max = 8 * 1024;
   std::size_t target_bytes_max = 8 * 1024;
   std::size_t trailer_bytes_max = 8 * 1024;
-  std::int32_t stream_window = 64 * 1024;  // what a peer may send before it is taken
+  // What a peer may send on a stream before it is taken. All windows together never exceed the
+  // connection's, so that a stream whose data nobody takes holds up no other: every stream gets the
+  // least, and as much more as is left, up to the most.
+  std::int32_t stream_window_min = 16 * 1024;
+  std::int32_t stream_window_max = 64 * 1024;
   std::int32_t connection_window = 3 * 1024 * 1024;
   // In any ten seconds; over it the connection ends with ENHANCE_YOUR_CALM.
   unsigned resets_received_max = 200;
@@ -36,7 +41,7 @@ struct Http2Limits {
   // Origins are far away: a window as large as the bound of a stream's memory lets.
   static Http2Limits for_origins() {
     Http2Limits limits;
-    limits.stream_window = 192 * 1024;
+    limits.stream_window_max = 256 * 1024;
     return limits;
   }
 };
@@ -139,6 +144,7 @@ class Http2Session {
 
   void announce();
   void meter(std::string_view bytes);
+  void widen(StreamId stream);
   void abuse(const char* what);
   void refuse(StreamId stream);
   void finish_head(StreamId stream, bool ends);
@@ -155,10 +161,12 @@ class Http2Session {
   std::size_t out_until_ = 0;
   Time now_{};
   Budget resets_received_, resets_caused_, idle_frames_;
-  unsigned own_resets_ = 0;  // submitted by us and not sent yet
-  std::uint32_t open_ = 0;   // client: streams begun and not closed
-  bool going_ = false;       // GOAWAY sent or received
-  bool broken_ = false;      // the peer broke the protocol
+  unsigned own_resets_ = 0;                           // submitted by us and not sent yet
+  std::unordered_map<StreamId, std::int32_t> wider_;  // streams with more than the least window
+  std::int32_t spare_ = 0;                            // of the connection's window
+  std::uint32_t open_ = 0;                            // client: streams begun and not closed
+  bool going_ = false;                                // GOAWAY sent or received
+  bool broken_ = false;                               // the peer broke the protocol
   const char* abuse_ = nullptr;
 };
 

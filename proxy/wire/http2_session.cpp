@@ -10,6 +10,7 @@
 #include "policy/secret/secret.h"
 #include "proxy/wire/http2.h"
 #include "proxy/wire/http2_building.h"
+#include "proxy/wire/http2_callbacks.h"
 
 namespace egret {
 namespace {
@@ -21,9 +22,6 @@ constexpr std::uint64_t resets_a_second = 20;
 constexpr std::size_t continuations_max = 8;
 constexpr std::size_t settings_max = 32;
 
-struct FreeCallbacks {
-  void operator()(nghttp2_session_callbacks* c) const noexcept { nghttp2_session_callbacks_del(c); }
-};
 struct FreeOption {
   void operator()(nghttp2_option* option) const noexcept { nghttp2_option_del(option); }
 };
@@ -49,27 +47,6 @@ void* wiping_realloc(void* block, std::size_t bytes, void*) {
   return grown;
 }
 
-std::uint8_t* octets(std::string_view text) {
-  return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
-}
-std::string_view text_of(const std::uint8_t* data, std::size_t bytes) {
-  return {reinterpret_cast<const char*>(data), bytes};
-}
-
-nghttp2_nv pair(std::string_view name, std::string_view value, bool sensitive = false) {
-  const std::uint8_t flags = sensitive ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
-  return {octets(name), octets(value), name.size(), value.size(), flags};
-}
-
-void append_fields(std::vector<nghttp2_nv>& pairs, const FieldList& fields) {
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    const auto field = fields[i];
-    if (field.name == "host") continue;  // :authority
-    pairs.push_back(
-        pair(field.name, field.value, field.sensitive || is_credential_header(field.name)));
-  }
-}
-
 bool carries_nothing(unsigned type, unsigned flags, std::size_t bytes) {
   switch (type) {
     case NGHTTP2_HEADERS:
@@ -88,167 +65,6 @@ bool carries_nothing(unsigned type, unsigned flags, std::size_t bytes) {
 }
 
 }  // namespace
-
-// The library's callbacks. None of them throws or submits anything.
-struct Http2Callbacks {
-  static Http2Session& of(void* user) { return *static_cast<Http2Session*>(user); }
-
-  static int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
-    using Kind = Http2Session::Building::Kind;
-    Http2Session& self = of(user);
-    Kind kind = Kind::trailers;
-    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) kind = Kind::request;
-    if (frame->headers.cat == NGHTTP2_HCAT_RESPONSE) kind = Kind::response;
-    self.building_ =
-        std::make_unique<Http2Session::Building>(kind, frame->hd.stream_id, self.limits_);
-    return 0;
-  }
-
-  static int header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
-                    std::size_t name_bytes, const std::uint8_t* value, std::size_t value_bytes,
-                    std::uint8_t, void* user) {
-    Http2Session& self = of(user);
-    if (!self.building_) return 0;
-    const std::string_view field = text_of(name, name_bytes);
-    // An interim response was the last one of category RESPONSE: the final head comes as HEADERS.
-    if (field == ":status") self.building_->kind = Http2Session::Building::Kind::response;
-    self.building_->add(field, text_of(value, value_bytes));
-    return 0;
-  }
-
-  // The library would drop it and go on: then policy and origin would see another request (E14).
-  static int invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*,
-                            std::size_t, const std::uint8_t*, std::size_t, std::uint8_t,
-                            void* user) {
-    Http2Session& self = of(user);
-    if (self.building_)
-      self.building_->fail({400, Reason::header_invalid, "a field that HTTP does not allow"});
-    return 0;
-  }
-
-  static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user) {
-    Http2Session& self = of(user);
-    const bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    switch (frame->hd.type) {
-      case NGHTTP2_HEADERS:
-        self.finish_head(frame->hd.stream_id, ends);
-        break;
-      case NGHTTP2_DATA:
-        if (ends) self.events_.on_end(frame->hd.stream_id, {});
-        break;
-      case NGHTTP2_RST_STREAM:
-        if (!self.resets_received_.spend(self.now_, self.limits_.resets_received_max))
-          self.abuse("too many streams were begun and reset");
-        break;
-      case NGHTTP2_GOAWAY:
-        self.going_ = true;
-        break;
-      default:
-        break;
-    }
-    return 0;
-  }
-
-  static int invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
-    Http2Session& self = of(user);
-    if (frame->hd.type != NGHTTP2_HEADERS || !self.building_) return 0;
-    const auto building = std::move(self.building_);
-    building->fail({400, Reason::h2_error, "a request that HTTP/2 does not allow"});
-    if (building->kind == Http2Session::Building::Kind::request)
-      self.events_.on_malformed(building->stream, std::move(building->request), *building->wrong);
-    return 0;
-  }
-
-  static int data_received(nghttp2_session*, std::uint8_t, std::int32_t stream,
-                           const std::uint8_t* data, std::size_t bytes, void* user) {
-    of(user).events_.on_data(stream, text_of(data, bytes));
-    return 0;
-  }
-
-  static int stream_closed(nghttp2_session*, std::int32_t stream, std::uint32_t code, void* user) {
-    Http2Session& self = of(user);
-    if (self.role_ == Http2Session::Role::client && self.open_ > 0) --self.open_;
-    self.events_.on_closed(stream, code);
-    return 0;
-  }
-
-  static int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
-    Http2Session& self = of(user);
-    const bool carries = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
-    if (carries && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
-      self.events_.on_end_sent(frame->hd.stream_id);
-    // The library ends the connection by itself where the peer leaves it no choice.
-    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
-      self.going_ = self.broken_ = true;
-    if (frame->hd.type != NGHTTP2_RST_STREAM) return 0;
-    if (self.own_resets_ > 0) {
-      --self.own_resets_;
-    } else if (!self.resets_caused_.spend(self.now_, self.limits_.resets_caused_max)) {
-      self.abuse("too many streams had to be reset");
-    }
-    return 0;
-  }
-
-  static int frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
-    Http2Session& self = of(user);
-    if (frame->hd.type == NGHTTP2_RST_STREAM && self.own_resets_ > 0) --self.own_resets_;
-    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-      if (self.open_ > 0) --self.open_;
-      self.events_.on_closed(frame->hd.stream_id, http2_code::refused_stream);
-    }
-    return 0;
-  }
-
-  static ssize_t read_data(nghttp2_session* session, std::int32_t stream, std::uint8_t*,
-                           std::size_t bytes, std::uint32_t* flags, nghttp2_data_source*,
-                           void* user) {
-    const Http2Outgoing out = of(user).events_.outgoing(stream);
-    if (out.data.empty() && !out.end) return NGHTTP2_ERR_DEFERRED;
-    const std::size_t taken = std::min(bytes, out.data.size());
-    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (out.end && taken == out.data.size()) {
-      *flags |= NGHTTP2_DATA_FLAG_EOF;
-      if (out.trailers != nullptr && !out.trailers->empty()) {
-        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        std::vector<nghttp2_nv> pairs;
-        append_fields(pairs, *out.trailers);
-        nghttp2_submit_trailer(session, stream, pairs.data(), pairs.size());
-      }
-    }
-    return static_cast<ssize_t>(taken);
-  }
-
-  // Straight from the body into what is written.
-  static int send_data(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* frame_head,
-                       std::size_t bytes, nghttp2_data_source*, void* user) {
-    constexpr std::size_t frame_head_bytes = 9;
-    Http2Session& self = of(user);
-    const Http2Outgoing out = self.events_.outgoing(frame->hd.stream_id);
-    if (out.data.size() < bytes) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    self.out_->append(text_of(frame_head, frame_head_bytes)).append(out.data.substr(0, bytes));
-    self.events_.taken(frame->hd.stream_id, bytes);
-    return self.out_->size() < self.out_until_ ? 0 : NGHTTP2_ERR_PAUSE;
-  }
-
-  static nghttp2_session_callbacks* all() {
-    static const std::unique_ptr<nghttp2_session_callbacks, FreeCallbacks> made = [] {
-      nghttp2_session_callbacks* c = nullptr;
-      if (nghttp2_session_callbacks_new(&c) != 0) throw std::bad_alloc();
-      nghttp2_session_callbacks_set_on_begin_headers_callback(c, &begin_headers);
-      nghttp2_session_callbacks_set_on_header_callback(c, &header);
-      nghttp2_session_callbacks_set_on_invalid_header_callback(c, &invalid_header);
-      nghttp2_session_callbacks_set_on_frame_recv_callback(c, &frame_received);
-      nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, &invalid_frame);
-      nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, &data_received);
-      nghttp2_session_callbacks_set_on_stream_close_callback(c, &stream_closed);
-      nghttp2_session_callbacks_set_on_frame_send_callback(c, &frame_sent);
-      nghttp2_session_callbacks_set_on_frame_not_send_callback(c, &frame_not_sent);
-      nghttp2_session_callbacks_set_send_data_callback(c, &send_data);
-      return std::unique_ptr<nghttp2_session_callbacks, FreeCallbacks>(c);
-    }();
-    return made.get();
-  }
-};
 
 void Http2Session::FreeSession::operator()(nghttp2_session* session) const noexcept {
   nghttp2_session_del(session);
@@ -280,13 +96,16 @@ Http2Session::Http2Session(Role role, const Http2Limits& limits, Http2Events& ev
                                              resets_a_second);
   nghttp2_session* session = nullptr;
   if (role == Role::server) {
-    nghttp2_session_server_new2(&session, Http2Callbacks::all(), this, option.get());
+    nghttp2_session_server_new2(&session, http2_callbacks(), this, option.get());
   } else {
     nghttp2_mem memory{nullptr, &wiping_malloc, &wiping_free, &wiping_calloc, &wiping_realloc};
-    nghttp2_session_client_new3(&session, Http2Callbacks::all(), this, option.get(), &memory);
+    nghttp2_session_client_new3(&session, http2_callbacks(), this, option.get(), &memory);
   }
   if (session == nullptr) throw std::bad_alloc();
   session_.reset(session);
+  const auto all_least = static_cast<std::int64_t>(limits.streams_max) * limits.stream_window_min;
+  spare_ =
+      static_cast<std::int32_t>(std::max<std::int64_t>(0, limits.connection_window - all_least));
   announce();
 }
 
@@ -295,7 +114,7 @@ Http2Session::~Http2Session() = default;
 void Http2Session::announce() {
   std::vector<nghttp2_settings_entry> settings = {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits_.streams_max},
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<std::uint32_t>(limits_.stream_window)},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<std::uint32_t>(limits_.stream_window_min)},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(limits_.head_bytes_max)},
   };
   if (role_ == Role::client) {
@@ -306,6 +125,16 @@ void Http2Session::announce() {
   nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, settings.data(), settings.size());
   nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0,
                                         limits_.connection_window);
+}
+
+// A quarter of what is left at most: the first streams get much, the hundredth still something.
+void Http2Session::widen(StreamId stream) {
+  const std::int32_t most = limits_.stream_window_max - limits_.stream_window_min;
+  const std::int32_t more = std::min(most, spare_ / 4);
+  if (more < limits_.stream_window_min / 4) return;
+  if (nghttp2_submit_window_update(session_.get(), NGHTTP2_FLAG_NONE, stream, more) != 0) return;
+  spare_ -= more;
+  wider_.emplace(stream, more);
 }
 
 // Called from within a callback: the library is told once it has returned.
@@ -406,6 +235,7 @@ void Http2Session::finish_head(StreamId stream, bool ends) {
       if (building->wrong) {
         events_.on_malformed(stream, std::move(building->request), *building->wrong);
       } else {
+        if (!ends) widen(stream);
         events_.on_request(stream, std::move(building->request));
         if (ends) events_.on_end(stream, {});
       }
@@ -430,8 +260,8 @@ void Http2Session::finish_head(StreamId stream, bool ends) {
 
 void Http2Session::respond_interim(StreamId stream, const ResponseHead& head) {
   const std::string status = std::to_string(head.status);
-  std::vector<nghttp2_nv> pairs = {pair(":status", status)};
-  append_fields(pairs, head.fields);
+  std::vector<nghttp2_nv> pairs = {field_pair(":status", status)};
+  append_pairs(pairs, head.fields);
   nghttp2_submit_headers(session_.get(), NGHTTP2_FLAG_NONE, stream, nullptr, pairs.data(),
                          pairs.size(), nullptr);
 }
@@ -440,10 +270,10 @@ void Http2Session::respond(StreamId stream, const ResponseHead& head, BodyLength
                            bool with_body) {
   const std::string status = std::to_string(head.status);
   const std::string bytes = std::to_string(length.bytes);
-  std::vector<nghttp2_nv> pairs = {pair(":status", status)};
-  append_fields(pairs, head.fields);
-  if (length.kind == BodyLength::Kind::length) pairs.push_back(pair("content-length", bytes));
-  nghttp2_data_provider body{{}, &Http2Callbacks::read_data};
+  std::vector<nghttp2_nv> pairs = {field_pair(":status", status)};
+  append_pairs(pairs, head.fields);
+  if (length.kind == BodyLength::Kind::length) pairs.push_back(field_pair("content-length", bytes));
+  nghttp2_data_provider body = http2_body();
   nghttp2_submit_response(session_.get(), stream, pairs.data(), pairs.size(),
                           with_body ? &body : nullptr);
 }
@@ -454,14 +284,14 @@ std::optional<StreamId> Http2Session::request(const RequestHead& head, BodyLengt
   const std::string bytes = std::to_string(length.bytes);
   const std::string_view authority = head.fields.find("host").value_or(std::string_view());
   std::vector<nghttp2_nv> pairs = {
-      pair(":method", head.method),
-      pair(":scheme", "https"),
-      pair(":authority", authority),
-      pair(":path", head.target, head.sensitive_target),
+      field_pair(":method", head.method),
+      field_pair(":scheme", "https"),
+      field_pair(":authority", authority),
+      field_pair(":path", head.target, head.sensitive_target),
   };
-  append_fields(pairs, head.fields);
-  if (length.kind == BodyLength::Kind::length) pairs.push_back(pair("content-length", bytes));
-  nghttp2_data_provider body{{}, &Http2Callbacks::read_data};
+  append_pairs(pairs, head.fields);
+  if (length.kind == BodyLength::Kind::length) pairs.push_back(field_pair("content-length", bytes));
+  nghttp2_data_provider body = http2_body();
   const std::int32_t stream = nghttp2_submit_request(
       session_.get(), nullptr, pairs.data(), pairs.size(), with_body ? &body : nullptr, nullptr);
   if (stream < 0) return std::nullopt;

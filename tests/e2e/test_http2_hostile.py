@@ -293,7 +293,7 @@ def test_a_window_that_stays_shut_holds_little_and_nobody_else(gate, origin):
         assert sum(message.body_bytes for message in client.messages.values()) == 0
         client.close()
         gate.audit.wait_for(50, event="response", path=None, error="client_gone")
-    origin.wait_for(lambda o: len(open_connections(o)) <= 1)
+    origin.wait_for(lambda o: len(open_connections(o)) <= 2)  # served() left one a worker
 
 
 def test_a_window_of_single_octets_gets_single_octets(gate):
@@ -321,7 +321,7 @@ def test_half_open_uploads_hold_little_and_go_with_their_connection(gate, origin
         served(gate)
         client.close()
         gate.audit.wait_for(100, event="response", error="client_gone")
-    origin.wait_for(lambda o: len(open_connections(o)) <= 1)  # what served() may have left
+    origin.wait_for(lambda o: len(open_connections(o)) <= 2)  # served() left one a worker
 
 
 def test_a_client_that_only_closes_its_sending_half_lets_go_of_everything(gate, origin):
@@ -339,7 +339,7 @@ def test_a_client_that_only_closes_its_sending_half_lets_go_of_everything(gate, 
 def test_data_without_end_for_a_stream_that_was_given_up_does_not_shut_the_connection(gate):
     """Each upload is reset with its window full: the connection's window has to come back."""
     with H2Client(gate) as client:
-        for _ in range(60):  # of 64 KiB: more than the connection's 3 MiB
+        for _ in range(60):  # of 64 KiB: more than the connection's window
             stream = client.open(get(API, "/held", "POST"), end=False)
             client.upload(stream, [b"u" * 65535], end=False)
             client.send(h2_raw.rst(stream))

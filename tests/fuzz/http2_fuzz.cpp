@@ -26,7 +26,7 @@ Http2Limits small_limits() {
   limits.field_bytes_max = 200;
   limits.target_bytes_max = 100;
   limits.trailer_bytes_max = 300;
-  limits.stream_window = 2000;
+  limits.stream_window_min = limits.stream_window_max = 2000;
   limits.connection_window = 70'000;
   limits.resets_received_max = 8;
   limits.resets_caused_max = 8;

@@ -259,7 +259,7 @@ TEST_CASE("credentials, and what is marked as sensitive, are never put into the 
 
 TEST_CASE("a peer may send as much as its window, and more once that was taken") {
   Http2Limits limits;
-  limits.stream_window = 1000;
+  limits.stream_window_min = limits.stream_window_max = 1000;
   Side client(Role::client);
   Side server(Role::server, limits);
   talk(client, server);
