@@ -1,62 +1,29 @@
 #include "certs/trust.h"
 
-#include <cerrno>
 #include <cstdio>
-#include <fstream>
-#include <system_error>
 #include <utility>
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 
 #include "certs/openssl_owned.h"
+#include "certs/pem_file.h"
 
 namespace egret {
 namespace {
 
 constexpr const char* system_roots_file = "/etc/ssl/certs/ca-certificates.crt";
-constexpr std::size_t bundle_bytes_max = 8 * 1024 * 1024;
 constexpr int chain_depth_max = 8;
 constexpr int security_level = 2;  // 112 bits: RSA 2048, P-224; no SHA-1
 constexpr unsigned host_flags =
     X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
 
-Result<std::string, CertFault> read_pem_file(const std::string& path) {
-  errno = 0;
-  std::ifstream file{path, std::ios::binary};
-  std::string text(bundle_bytes_max + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.gcount() == 0) {
-    const std::string why = errno != 0 ? std::generic_category().message(errno) : "empty";
-    return CertFault{path + ": cannot read CA certificates: " + why};
-  }
-  if (static_cast<std::size_t>(file.gcount()) > bundle_bytes_max) {
-    return CertFault{path + ": larger than 8 MiB; give a PEM file of CA certificates"};
-  }
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  return {boost::system::in_place_value, std::move(text)};
-}
-
 Result<void, CertFault> add_certificates(X509_STORE* store, const std::string& pem,
                                          const std::string& path) {
-  const BioPtr bio{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
-  if (!bio) return openssl_fault("cannot read " + path);
-  std::size_t found = 0;
-  ERR_clear_error();
-  while (const X509Ptr certificate{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
+  const auto certificates = parse_certificates(pem, path);
+  if (!certificates) return certificates.error();
+  for (const X509Ptr& certificate : *certificates) {
     if (X509_STORE_add_cert(store, certificate.get()) != 1) return openssl_fault(path);
-    ++found;
-  }
-  const unsigned long error = ERR_peek_last_error();
-  const bool at_end =
-      ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
-  if (!at_end) {
-    return openssl_fault(path + ": certificate " + std::to_string(found + 1) + " is damaged");
-  }
-  ERR_clear_error();
-  if (found == 0) {
-    return CertFault{path + ": holds no PEM certificate (`-----BEGIN CERTIFICATE-----`)"};
   }
   return {};
 }

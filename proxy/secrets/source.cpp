@@ -1,18 +1,12 @@
 #include "proxy/secrets/source.h"
 
-#include <cerrno>
 #include <cstdlib>
-#include <fcntl.h>
-#include <optional>
 #include <string.h>
-#include <sys/stat.h>
-#include <system_error>
 #include <unistd.h>
 #include <utility>
 #include <variant>
 
-#include "certs/read_to_end.h"
-#include "policy/unique_fd.h"
+#include "certs/private_file.h"
 #include "proxy/secrets/capture.h"
 
 namespace egret {
@@ -27,35 +21,11 @@ SecretSourceFault fault(std::string_view name, std::string_view source, std::str
   return SecretSourceFault{std::move(text)};
 }
 
-std::string reason(int error) {
-  return std::generic_category().message(error);
-}
-
 Result<Secret, SecretSourceFault> checked(std::string_view name, std::string_view source,
                                           std::string&& raw) {
   auto secret = Secret::from(std::move(raw));
   if (!secret) return fault(name, source, describe(secret.error()));
   return std::move(*secret);
-}
-
-// Why this file is no place for a secret.
-std::optional<std::string> unfit(const struct stat& status, const std::string& path) {
-  if (!S_ISREG(status.st_mode)) return "not a regular file; give the path of the file itself";
-  if (status.st_uid != ::geteuid() && status.st_uid != 0) {
-    return "belongs to user " + std::to_string(status.st_uid) + "; use a file of your own";
-  }
-  if ((status.st_mode & 077) != 0) {
-    return "other users may read or change it; run `chmod 600 " + path + "`";
-  }
-  if (status.st_size > static_cast<off_t>(raw_bytes_max)) return std::string("larger than 8 KiB");
-  return std::nullopt;
-}
-
-bool unchanged(const struct stat& before, int descriptor) {
-  struct stat after {};
-  return ::fstat(descriptor, &after) == 0 && after.st_size == before.st_size &&
-         after.st_mtim.tv_sec == before.st_mtim.tv_sec &&
-         after.st_mtim.tv_nsec == before.st_mtim.tv_nsec;
 }
 
 }  // namespace
@@ -71,30 +41,9 @@ Result<Secret, SecretSourceFault> read_secret(std::string_view name, const Secre
 
 Result<Secret, SecretSourceFault> read_secret(std::string_view name, const SecretSourceFile& from) {
   const std::string source = "file " + from.path;
-  // O_NONBLOCK: a FIFO in the file's place must not block the start.
-  const UniqueFd file{
-      ::open(from.path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
-  if (file.get() < 0) {
-    const int error = errno;
-    if (error == ELOOP) {
-      return fault(name, source, "is a symbolic link; give the path of the file itself");
-    }
-    return fault(name, source, "cannot be opened: " + reason(error));
-  }
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return fault(name, source, reason(errno));
-  if (const auto why = unfit(status, from.path)) return fault(name, source, *why);
-  std::string raw;
-  const ReadEnd end = read_to_end(file.get(), raw_bytes_max, raw);
-  const bool whole = end == ReadEnd::end_of_file && unchanged(status, file.get());
-  if (!whole) {
-    wipe(raw);
-    return fault(name, source,
-                 end == ReadEnd::too_long ? "larger than 8 KiB"
-                 : end == ReadEnd::failed ? "cannot be read"
-                                          : "changed while it was read; start again");
-  }
-  return checked(name, source, std::move(raw));
+  auto raw = read_private_file(from.path, raw_bytes_max);
+  if (!raw) return fault(name, source, raw.error().what);
+  return checked(name, source, std::move(*raw));
 }
 
 Result<Secret, SecretSourceFault> read_secret(std::string_view name, const SecretSourceExec& from,
