@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,8 @@
 #include "policy/decide/rule.h"
 #include "policy/result.h"
 #include "policy/secret/grant.h"
+#include "policy/secret/secret.h"
+#include "policy/target/host.h"
 
 namespace egret {
 
@@ -74,10 +77,29 @@ struct SandboxConfig {
   std::string source;
 };
 
+// `origins.via`: the HTTP proxy behind which the network lies.
+struct ViaConfig {
+  Host host;
+  std::uint16_t port = 0;
+  std::shared_ptr<const Secret> authorization;  // value of Proxy-Authorization; may be null
+  std::string source;
+};
+
+// One of `origins.client_certs`. Both files are PEM and may be the same one.
+struct ClientCertConfig {
+  std::vector<HostPattern> hosts;  // at least one; no host is in two entries
+  std::string cert_file;           // paths like those of ca_files
+  std::string key_file;
+  std::string source;
+};
+
 struct OriginsConfig {
   std::vector<std::string> ca_files;  // absolute, or relative to the config file (made absolute)
   std::vector<ResolvePin> resolve;
   std::vector<Cidr> allow_addresses;
+  std::optional<ViaConfig> via;
+  std::vector<HostPattern> bypass;  // reached without it
+  std::vector<ClientCertConfig> client_certs;
 };
 
 struct Config {

@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "config/yaml/source_check.h"
+#include "policy/secret/secret.h"
 #include "policy/unique_fd.h"
 
 namespace egret {
@@ -79,7 +80,9 @@ bool exists(const std::string& path) {
 Result<Config, ConfigErrors> load_config(const std::string& path, const ConfigPlaces& places) {
   auto text = read_text(path);
   if (!text) return ConfigErrors{{path, 0, 0, text.error().what, text.error().instead}};
-  return parse_config(*text, path, places);
+  auto config = parse_config(*text, path, places);
+  wipe(*text);  // `origins.via` may hold a password
+  return config;
 }
 
 std::optional<std::string> find_config(const std::optional<std::string>& given,

@@ -134,6 +134,18 @@ std::string head_text(const Config& config) {
   for (const Cidr& range : config.origins.allow_addresses) {
     rows.push_back({"addresses opened", range.text()});
   }
+  if (const auto& via = config.origins.via) {
+    rows.push_back({"via", "http://" + via->host.authority_text() + ":" +
+                               std::to_string(via->port) +
+                               (via->authorization ? " with credentials" : "")});
+  }
+  for (const HostPattern& host : config.origins.bypass)
+    rows.push_back({"bypass", host.text()});
+  for (const ClientCertConfig& one : config.origins.client_certs) {
+    const auto host_text = [](const HostPattern& host) { return host.text(); };
+    rows.push_back({"client certificate", one.cert_file + " with key " + one.key_file + " to " +
+                                              joined(one.hosts, host_text)});
+  }
   std::vector<Row> listens;
   for (const Listen& listen : config.listen)
     listens.push_back(listen_row(listen));

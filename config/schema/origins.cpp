@@ -1,6 +1,10 @@
 #include "config/schema/origins.h"
 
+#include <algorithm>
+
+#include "config/schema/client_certs.h"
 #include "config/schema/hosts.h"
+#include "config/schema/via.h"
 #include "policy/target/address_class.h"
 
 namespace egret::schema {
@@ -75,12 +79,27 @@ constexpr Field<OriginsConfig> fields[] = {
     {"ca_files", Need::optional, read_ca_files},
     {"resolve", Need::optional, read_resolve},
     {"allow_addresses", Need::optional, read_allow_addresses},
+    {"via", Need::optional, read_via},
+    {"bypass", Need::optional, read_bypass},
+    {"client_certs", Need::optional, read_client_certs},
 };
+
+void refuse_bypass_alone(Context& context, const Node& node) {
+  const auto at = [&](std::string_view name) {
+    return std::find_if(node.keys.begin(), node.keys.end(),
+                        [&](const Node& key) { return key.text == name; });
+  };
+  const auto bypass = at("bypass");
+  if (bypass == node.keys.end() || at("via") != node.keys.end()) return;
+  context.problems.add(bypass->mark, "`bypass` without `via`: there is no proxy to go past",
+                       "write `via: http://corp:3128` beside it, or remove it");
+}
 
 }  // namespace
 
 void read_origins(Context& context, const Node& node, OriginsConfig& origins) {
   yaml::read_mapping(context, node, fields, "`origins: {ca_files: [corp-root.pem]}`", origins);
+  refuse_bypass_alone(context, node);
 }
 
 }  // namespace egret::schema

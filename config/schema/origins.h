@@ -1,4 +1,5 @@
-// `origins:`: which other certificates and addresses the gate accepts on the origins' side.
+// `origins:`: which other certificates and addresses the gate accepts on the origins' side, and how
+// it gets there.
 #pragma once
 
 #include "config/schema/context.h"

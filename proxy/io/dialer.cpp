@@ -12,6 +12,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <openssl/ssl.h>
 
+#include "policy/target/address_class.h"
+
 namespace egret {
 namespace {
 
@@ -32,16 +34,16 @@ std::string_view hint_of(ResolveFault fault) {
   return "DNS gave no usable answer for this name";
 }
 
-StreamSocket::endpoint_type endpoint_of(const CheckedAddress& checked) {
-  const IpAddress& address = checked.address();
+StreamSocket::endpoint_type endpoint_of(const SocketAddress& place) {
+  const IpAddress& address = place.address;
   if (address.is_v4()) {
     asio::ip::address_v4::bytes_type bytes{};
     std::copy_n(address.bytes().begin(), bytes.size(), bytes.begin());
-    return asio::ip::tcp::endpoint(asio::ip::address_v4(bytes), checked.port());
+    return asio::ip::tcp::endpoint(asio::ip::address_v4(bytes), place.port);
   }
   asio::ip::address_v6::bytes_type bytes{};
   std::copy_n(address.bytes().begin(), bytes.size(), bytes.begin());
-  return asio::ip::tcp::endpoint(asio::ip::address_v6(bytes), checked.port());
+  return asio::ip::tcp::endpoint(asio::ip::address_v6(bytes), place.port);
 }
 
 // RFC 8305 4: alternate families, beginning with the one that DNS gave first.
@@ -83,8 +85,13 @@ Task<void> attempt(std::shared_ptr<Race> race, std::shared_ptr<StreamSocket> soc
 }  // namespace
 
 Dialer::Dialer(asio::io_context& context, Deadlines& wheel, Resolver& resolver,
-               OriginSessions& sessions, DialLimits limits)
-    : context_(context), wheel_(wheel), resolver_(resolver), sessions_(sessions), limits_(limits) {}
+               OriginSessions& sessions, DialLimits limits, DialRoute route)
+    : context_(context),
+      wheel_(wheel),
+      resolver_(resolver),
+      sessions_(sessions),
+      limits_(limits),
+      route_(std::move(route)) {}
 
 Task<Result<std::vector<CheckedAddress>, Refusal>> Dialer::locate(const Permit& permit,
                                                                   const AddressRules& rules) {
@@ -112,7 +119,20 @@ Task<Result<std::vector<CheckedAddress>, Refusal>> Dialer::locate(const Permit& 
   co_return checked;
 }
 
-Task<std::unique_ptr<Stream>> Dialer::race(const std::vector<CheckedAddress>& addresses,
+const UpstreamProxy* Dialer::proxy_for(const Permit& permit,
+                                       const std::vector<CheckedAddress>& addresses) const {
+  if (!route_.proxy || route_.proxy->passes_by(permit.target().host, addresses)) return nullptr;
+  return route_.proxy.get();
+}
+
+std::string Dialer::first_address(const Permit& permit,
+                                  const std::vector<CheckedAddress>& addresses) const {
+  const UpstreamProxy* proxy = proxy_for(permit, addresses);
+  if (proxy == nullptr) return addresses.front().address().text();
+  return proxy->host.is_address() ? proxy->host.text() : std::string();
+}
+
+Task<std::unique_ptr<Stream>> Dialer::race(const std::vector<SocketAddress>& addresses,
                                            std::string& winner) {
   const auto race = std::make_shared<Race>(context_);
   const auto give_up = Clock::now() + limits_.connect_max;
@@ -138,20 +158,71 @@ Task<std::unique_ptr<Stream>> Dialer::race(const std::vector<CheckedAddress>& ad
     if (socket != race->winner) socket->close(ignored);
   }
   if (!race->winner) co_return nullptr;
-  winner = addresses[race->winner_index].address().text();
+  winner = addresses[race->winner_index].address.text();
   const int on = 1;
   ::setsockopt(race->winner->native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   co_return std::make_unique<Stream>(std::move(*race->winner), wheel_);
+}
+
+// The operator's own choice, so it needs no permit; but never the gate itself.
+Task<Result<OriginStream, Refusal>> Dialer::dial_proxy() {
+  const UpstreamProxy& proxy = *route_.proxy;
+  const auto resolved = co_await resolver_.resolve(proxy.host);
+  std::vector<SocketAddress> places;
+  if (resolved) {
+    for (const IpAddress& address : *resolved) {
+      if (is_own_listener({address, proxy.port}, route_.own_listeners))
+        co_return proxy_refusal(Reason::loop, "origins.via leads back to this gate");
+      if (classify(unwrapped(address)) != AddressClass::metadata)
+        places.push_back({address, proxy.port});
+    }
+  }
+  if (places.empty()) {
+    co_return proxy_refusal(Reason::upstream_unreachable,
+                            "the name of the upstream proxy (origins.via) has no address in DNS");
+  }
+  OriginStream origin;
+  origin.stream = co_await race(places, origin.address);
+  if (!origin.stream) {
+    co_return proxy_refusal(Reason::upstream_unreachable,
+                            "no connection to the upstream proxy (origins.via) could be made");
+  }
+  co_return origin;
+}
+
+// To where the origin can be spoken to. Through a proxy that is a tunnel; only plain http is asked
+// of the proxy itself, and of that no upgrade (RFC 6455 4.1).
+Task<Result<OriginStream, Refusal>> Dialer::dial(const Permit& permit,
+                                                 const std::vector<CheckedAddress>& addresses,
+                                                 HttpOffer offer) {
+  if (proxy_for(permit, addresses) == nullptr) {
+    std::vector<SocketAddress> places;
+    for (const CheckedAddress& checked : addresses)
+      places.push_back({checked.address(), checked.port()});
+    OriginStream origin;
+    origin.stream = co_await race(places, origin.address);
+    if (!origin.stream) co_return refusal_of(Reason::upstream_unreachable);
+    co_return origin;
+  }
+  auto origin = co_await dial_proxy();
+  if (!origin) co_return origin;
+  if (permit.target().scheme == Scheme::http && offer == HttpOffer::http2_and_http1) {
+    origin->proxy = route_.proxy;
+    co_return origin;
+  }
+  const auto opened =
+      co_await open_tunnel(*origin->stream, *route_.proxy, permit.target(), limits_.proxy_max);
+  if (!opened) co_return opened.error();
+  co_return origin;
 }
 
 Task<Result<OriginStream, Refusal>> Dialer::connect(const Permit& permit,
                                                     const std::vector<CheckedAddress>& addresses,
                                                     const OriginTls* tls, std::string pool_key,
                                                     HttpOffer offer) {
-  OriginStream origin;
-  origin.stream = co_await race(addresses, origin.address);
-  if (!origin.stream) co_return refusal_of(Reason::upstream_unreachable);
-  if (permit.target().scheme != Scheme::https) co_return origin;
+  auto dialled = co_await dial(permit, addresses, offer);
+  if (!dialled || permit.target().scheme != Scheme::https) co_return dialled;
+  OriginStream origin = std::move(*dialled);
   if (tls == nullptr) co_return refusal_of(Reason::upstream_tls);
   origin.sink = std::make_unique<SessionSink>(SessionSink{&sessions_, std::move(pool_key)});
   SslPtr ssl = tls->session(permit.target().host, *origin.sink, offer);

@@ -21,12 +21,31 @@ void Http1OriginConnection::begin(std::string request_method) {
   sent_ = keep_ = answered_ = head_read_ = upgraded_ = false;
 }
 
+// RFC 9112 3.2.2: as a proxy is asked. The Host field is the canonical authority.
+void Http1OriginConnection::append_absolute_form(std::string& out, const RequestHead& head,
+                                                 BodyLength length) const {
+  RequestHead absolute = head;
+  absolute.form = TargetForm::absolute;
+  absolute.target = "http://";
+  absolute.target += head.fields.find("host").value_or("");
+  if (head.target != "*") absolute.target += head.target;
+  if (const auto& authorization = origin_.proxy->authorization)
+    absolute.fields.add("proxy-authorization", authorization->reveal());
+  append_request_head(out, absolute, length);
+  wipe(absolute.target);
+  absolute.fields.wipe();
+}
+
 Task<StreamError> Http1OriginConnection::send_head(const RequestHead& head, BodyLength length,
                                                    std::string_view first) {
   request_ = length;
   std::string out;
   out.reserve(head.method.size() + head.target.size() + head.fields.bytes() + first.size() + 256);
-  append_request_head(out, head, length);
+  if (origin_.proxy) {
+    append_absolute_form(out, head, length);
+  } else {
+    append_request_head(out, head, length);
+  }
   stream().limit(timeouts_.body);
   if (!first.empty() && length.kind == BodyLength::Kind::chunked) {
     append_chunk_start(out, first.size());
@@ -86,6 +105,10 @@ Task<Result<ResponseHead, BodyFault>> Http1OriginConnection::read_head() {
   const bool keep = keeps_alive(head.version, head.fields);
   const auto length = take_response_length(head, method_);
   if (!length) co_return BodyFault{StreamError::none, length.error()};
+  if (origin_.proxy && head.status == 407) {  // for us, not for the client
+    co_return BodyFault{StreamError::none,
+                        WireFault{502, Reason::upstream_unreachable, proxy_denies_credentials}};
+  }
   buffer_.consume(*end);
   if (head.status >= 200 || head.status == 101) {
     upgraded_ = head.status == 101;

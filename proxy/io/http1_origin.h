@@ -40,6 +40,8 @@ class Http1OriginConnection final : public OriginExchange {
   const FieldList& trailers() const override { return body_.trailers(); }
   void abort() override { origin_.stream->close(); }
 
+  // Each request is for the proxy that stands between; it carries no upgrade.
+  bool asks_proxy() const { return origin_.proxy != nullptr; }
   // The exchange is over and another may follow.
   bool reusable() const;
   // On an idle connection: nothing has arrived since, the origin has not closed it, it is not too
@@ -61,6 +63,7 @@ class Http1OriginConnection final : public OriginExchange {
 
  private:
   Stream& stream() { return *origin_.stream; }
+  void append_absolute_form(std::string& out, const RequestHead& head, BodyLength length) const;
 
   OriginStream origin_;
   ReadBuffer buffer_;

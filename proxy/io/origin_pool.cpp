@@ -23,6 +23,7 @@ std::unique_ptr<OriginExchange> OriginPool::reuse(const std::string& key, const 
     connections.pop_back();
     --size_;
     if (!connection->still_good()) continue;
+    if (connection->asks_proxy() && offer == HttpOffer::http1) continue;  // an upgrade
     connection->begin(method);
     return connection;
   }

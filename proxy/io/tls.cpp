@@ -88,7 +88,8 @@ void OriginSessions::keep(const std::string& key, SslSessionPtr session) {
   sessions_.insert_or_assign(key, std::move(session));
 }
 
-OriginTls::OriginTls(StorePtr trust) : context_(make_context(TLS_client_method())) {
+OriginTls::OriginTls(StorePtr trust, std::vector<ClientCertificate> certificates)
+    : context_(make_context(TLS_client_method())), certificates_(std::move(certificates)) {
   SSL_CTX* context = context_.get();
   SSL_CTX_set_cert_store(context, trust.release());
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
@@ -103,10 +104,26 @@ bool agreed_on_http2(const SSL* ssl) {
   return bytes == 2 && protocol[0] == 'h' && protocol[1] == '2';
 }
 
+// OpenSSL sends it behind the verification of the server's own, and only where it is asked for.
+bool OriginTls::add_certificate(SSL* ssl, const Host& host) const {
+  for (const auto& [hosts, identity] : certificates_) {
+    const bool meant = std::any_of(hosts.begin(), hosts.end(),
+                                   [&](const HostPattern& one) { return one.matches(host); });
+    if (!meant) continue;
+    bool added = SSL_use_certificate(ssl, identity.certificate.get()) == 1 &&
+                 SSL_use_PrivateKey(ssl, identity.key.get()) == 1;
+    for (const X509Ptr& certificate : identity.chain)
+      added = added && SSL_add1_chain_cert(ssl, certificate.get()) == 1;
+    return added;
+  }
+  return true;
+}
+
 SslPtr OriginTls::session(const Host& host, SessionSink& sink, HttpOffer offer) const {
   SslPtr ssl(SSL_new(context_.get()));
   if (!ssl) throw std::bad_alloc();
   if (!require_host(SSL_get0_param(ssl.get()), host)) return nullptr;
+  if (!add_certificate(ssl.get(), host)) return nullptr;
   if (!host.is_address()) {  // SSL_set_tlsext_host_name, without its C cast
     std::string name = host.text();
     SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());

@@ -7,11 +7,14 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include <openssl/ssl.h>
 
 #include "certs/authority.h"
+#include "certs/client_identity.h"
 #include "certs/trust.h"
+#include "policy/decide/host_pattern.h"
 #include "policy/result.h"
 #include "policy/target/host.h"
 #include "proxy/io/stream.h"
@@ -63,14 +66,26 @@ enum class HttpOffer : std::uint8_t { http1, http2_and_http1 };
 // What was agreed on.
 bool agreed_on_http2(const SSL* ssl);
 
+// What is shown to these origins if they ask for a certificate, once they have proved their name.
+struct ClientCertificate {
+  std::vector<HostPattern> hosts;
+  ClientIdentity identity;
+};
+
+// Thread rule: immutable, any thread.
 class OriginTls {
  public:
-  explicit OriginTls(StorePtr trust);
-  // Verifies for exactly this host. Resumes a session of the sink's key where there is one.
+  // No host is covered by two of the certificates.
+  explicit OriginTls(StorePtr trust, std::vector<ClientCertificate> certificates = {});
+  // Verifies for exactly this host; null where it cannot be asked for. Resumes a session of the
+  // sink's key where there is one.
   SslPtr session(const Host& host, SessionSink& sink, HttpOffer offer) const;
 
  private:
+  bool add_certificate(SSL* ssl, const Host& host) const;
+
   SslContextPtr context_;
+  std::vector<ClientCertificate> certificates_;
 };
 
 }  // namespace egret

@@ -22,22 +22,26 @@ namespace {
 
 using TlsPtr = std::shared_ptr<const OriginTls>;
 
-Result<std::shared_future<TlsPtr>, Failure> load_trust(const std::vector<std::string>& ca_files) {
+using Certificates = std::vector<ClientCertificate>;
+
+Result<std::shared_future<TlsPtr>, Failure> load_trust(const std::vector<std::string>& ca_files,
+                                                       Certificates certificates) {
   if (ca_files.empty()) {
-    return std::async(std::launch::async,
-                      []() -> TlsPtr {
-                        auto trust = load_origin_trust({});
-                        return trust ? std::make_shared<const OriginTls>(std::move(*trust))
-                                     : std::make_shared<const OriginTls>(
-                                           StorePtr(X509_STORE_new()));  // trusts nothing
-                      })
+    return std::async(
+               std::launch::async,
+               [shown = std::move(certificates)]() mutable -> TlsPtr {
+                 auto trust = load_origin_trust({});
+                 StorePtr store =
+                     trust ? std::move(*trust) : StorePtr(X509_STORE_new());  // trusts nothing
+                 return std::make_shared<const OriginTls>(std::move(store), std::move(shown));
+               })
         .share();
   }
   // Files that a person named: an error now, not at the first request.
   auto trust = load_origin_trust(ca_files);
   if (!trust) return Failure{"egret: origins.ca_files: " + trust.error().what, 2};
   std::promise<TlsPtr> ready;
-  ready.set_value(std::make_shared<const OriginTls>(std::move(*trust)));
+  ready.set_value(std::make_shared<const OriginTls>(std::move(*trust), std::move(certificates)));
   return ready.get_future().share();
 }
 
@@ -63,6 +67,18 @@ std::string text_of(const Listen& listen) {
                         : "redirect" + redirect->address + std::to_string(redirect->port) + sandbox;
 }
 
+bool same_via(const std::optional<ViaConfig>& a, const std::optional<ViaConfig>& b) {
+  if (!a || !b) return a.has_value() == b.has_value();
+  const auto credentials = [](const ViaConfig& via) {
+    return via.authorization ? via.authorization->reveal() : std::string_view();
+  };
+  return a->host == b->host && a->port == b->port && credentials(*a) == credentials(*b);
+}
+
+bool same_client_cert(const ClientCertConfig& a, const ClientCertConfig& b) {
+  return a.hosts == b.hosts && a.cert_file == b.cert_file && a.key_file == b.key_file;
+}
+
 // Keys that a reload does not touch, as far as they differ.
 std::string restart_needed_for(const Config& now, const Config& wanted) {
   std::string keys;
@@ -77,6 +93,12 @@ std::string restart_needed_for(const Config& now, const Config& wanted) {
   add(now.state != wanted.state, "state");
   add(now.audit_file != wanted.audit_file, "audit");
   add(now.origins.ca_files != wanted.origins.ca_files, "origins.ca_files");
+  add(!same_via(now.origins.via, wanted.origins.via), "origins.via");
+  add(now.origins.bypass != wanted.origins.bypass, "origins.bypass");
+  add(!std::equal(now.origins.client_certs.begin(), now.origins.client_certs.end(),
+                  wanted.origins.client_certs.begin(), wanted.origins.client_certs.end(),
+                  same_client_cert),
+      "origins.client_certs");
   return keys;
 }
 
@@ -94,8 +116,11 @@ Result<std::unique_ptr<Gate>, Failure> Gate::create(GateSetup setup, MakeSetup a
   auto audit = AuditLog::open(gate->config_.audit_file, workers);
   if (!audit) return Failure{"egret: " + audit.error().what, 2};
   gate->shared_.audit = std::move(*audit);
-  auto trust = load_trust(gate->config_.origins.ca_files);
+  auto certificates = client_certificates(gate->config_);
+  if (!certificates) return certificates.error();
+  auto trust = load_trust(gate->config_.origins.ca_files, std::move(*certificates));
   if (!trust) return trust.error();
+  gate->shared_.upstream_proxy = upstream_proxy(gate->config_);
   gate->shared_.origin_tls = std::move(*trust);
   gate->shared_.sandbox_named = [gate = gate.get()](
                                     std::string_view name,

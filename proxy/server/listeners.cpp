@@ -29,6 +29,18 @@ std::string text_of(const SocketAddress& address) {
          ":" + std::to_string(address.port);
 }
 
+// A proxy known by its name is checked when it is dialled.
+Result<void, Failure> refuse_own_proxy(const Config& config,
+                                       const std::vector<SocketAddress>& own_listeners) {
+  const auto& via = config.origins.via;
+  if (!via || !via->host.is_address()) return {};
+  const SocketAddress proxy{*via->host.address(), via->port};
+  if (!is_own_listener(proxy, own_listeners)) return {};
+  return Failure{via->source + ": origins.via is this gate itself, which listens on " +
+                     text_of(proxy) + "; name the next proxy, or listen on another port",
+                 2};
+}
+
 }  // namespace
 
 Result<int, Failure> listen_tcp(const std::string& address, std::uint16_t port,
@@ -79,7 +91,7 @@ Result<void, Failure> Gate::open_listeners() {
     }
     if (!opened) return opened;
   }
-  return {};
+  return refuse_own_proxy(config_, shared_.own_listeners);
 }
 
 namespace {

@@ -148,6 +148,23 @@ AddressRules address_rules(const Config& config) {
   return {config.origins.allow_addresses, config.origins.resolve, interface_addresses()};
 }
 
+std::shared_ptr<const UpstreamProxy> upstream_proxy(const Config& config) {
+  const auto& via = config.origins.via;
+  if (!via) return nullptr;
+  return std::make_shared<const UpstreamProxy>(
+      UpstreamProxy{via->host, via->port, via->authorization, config.origins.bypass});
+}
+
+Result<std::vector<ClientCertificate>, Failure> client_certificates(const Config& config) {
+  std::vector<ClientCertificate> out;
+  for (const ClientCertConfig& one : config.origins.client_certs) {
+    auto identity = load_client_identity(one.cert_file, one.key_file);
+    if (!identity) return usage(one.source + ": origins.client_certs: " + identity.error().what);
+    out.push_back({one.hosts, std::move(*identity)});
+  }
+  return {boost::system::in_place_value, std::move(out)};
+}
+
 Result<SnapshotPtr, Failure> snapshot_of(const SandboxSetup& sandbox, const Config& config,
                                          std::uint64_t generation, const SnapshotPtr& before) {
   std::vector<SecretConfig> to_read;

@@ -13,6 +13,8 @@
 #include "config/config.h"
 #include "policy/result.h"
 #include "proxy/exchange/snapshot.h"
+#include "proxy/io/tls.h"
+#include "proxy/io/upstream_proxy.h"
 
 namespace egret {
 
@@ -53,6 +55,10 @@ Result<GateSetup, Failure> setup_for_sandbox(const Flags& flags);
 Result<GateSetup, Failure> setup_for_gate(const std::optional<std::string>& config);
 
 AddressRules address_rules(const Config& config);
+// `origins.via` with its bypass list; null where there is none.
+std::shared_ptr<const UpstreamProxy> upstream_proxy(const Config& config);
+// Reads `origins.client_certs`: a file that cannot be used is a failure.
+Result<std::vector<ClientCertificate>, Failure> client_certificates(const Config& config);
 // Reads the secrets and finds or mints their placeholders: a secret that cannot be had is a
 // failure. At reload, what once came from our environment and was wiped there is taken from
 // `before`.

@@ -80,6 +80,8 @@ std::vector<std::string> hidden_paths(const Config& config, const SandboxSetup& 
     if (program != nullptr && can_be_changed(program->argv.front(), writable))
       out.push_back(program->argv.front());
   }
+  for (const ClientCertConfig& one : config.origins.client_certs)
+    out.push_back(one.key_file);
   return out;
 }
 
@@ -102,6 +104,7 @@ Result<Prepared, Failure> prepare(const RunFlags& flags) {
   const SandboxSetup& sandbox = setup->sandboxes.front();
   auto snapshot = snapshot_of(sandbox, setup->config, 1);
   if (!snapshot) return snapshot.error();
+  if (auto readable = client_certificates(setup->config); !readable) return readable.error();
   auto authority = CertificateAuthority::generate(sandbox.name, {});
   if (!authority) return Failure{"egret: " + authority.error().what, 70};
   auto bundle = trust_bundle(setup->config, *authority);

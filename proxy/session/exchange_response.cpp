@@ -21,7 +21,9 @@ bool may_be_repeated(Replay replay, bool from_pool, const RequestHead& head, Bod
 void ExchangeSession::response_broke(const BodyFault& fault) {
   if (refusal_) return;  // the other direction broke first
   if (fault.wire) {
-    refusal_ = refusal_of(Reason::upstream_framing);
+    // An upstream proxy's refusal is no broken framing.
+    const bool of_proxy = fault.wire->reason == Reason::upstream_unreachable;
+    refusal_ = of_proxy ? refusal_of(*fault.wire) : refusal_of(Reason::upstream_framing);
   } else if (fault.stream == StreamError::timed_out) {
     refusal_ = refusal_of(Reason::upstream_timeout);
   } else {

@@ -166,7 +166,9 @@ Task<bool> ExchangeSession::connect() {
     }
     addresses = std::move(*located);
   }
-  const std::string address = from_pool_ ? origin_->address() : addresses.front().address().text();
+  const std::string address = from_pool_
+                                  ? origin_->address()
+                                  : worker_.dialer().first_address(*admission_.permit, addresses);
   const bool recorded = co_await audit_.allow(admission_, address);
   if (!recorded) {
     co_await reply_unrecorded();

@@ -188,7 +188,8 @@ Task<void> Connection::run_tunnel(const Permit& permit) {
     co_await refuse_connection(reason, &permit.target(), permit.rule());
     co_return;
   }
-  TunnelAudit audit(worker_, sandbox(), facts_, permit, located->front().address().text());
+  TunnelAudit audit(worker_, sandbox(), facts_, permit,
+                    worker_.dialer().first_address(permit, *located));
   const bool recorded = co_await audit.begin();
   if (!recorded) co_return;
   std::string no_key;

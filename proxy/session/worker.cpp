@@ -31,7 +31,8 @@ constexpr std::chrono::seconds prune_every{5};
 Worker::Worker(GateShared& shared, unsigned index)
     : shared_(shared),
       index_(index),
-      dialer_(context_, deadlines_, resolver_, sessions_, shared.dial_limits),
+      dialer_(context_, deadlines_, resolver_, sessions_, shared.dial_limits,
+              {shared.upstream_proxy, shared.own_listeners}),
       pool_(shared.http1, shared.http2_origins, shared.origin_timeouts),
       id_key_(random_number()) {}
 

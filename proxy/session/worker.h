@@ -36,7 +36,8 @@ struct GateShared {
   ClientTimeouts client_timeouts;
   OriginTimeouts origin_timeouts;
   DialLimits dial_limits;
-  std::vector<SocketAddress> own_listeners;  // a target among them is a loop
+  std::shared_ptr<const UpstreamProxy> upstream_proxy;  // origins.via; null: none
+  std::vector<SocketAddress> own_listeners;             // a target among them is a loop
   // Finds the sandbox that credentials name; null where there is none or the token is wrong.
   std::function<std::shared_ptr<Sandbox>(std::string_view name, std::string_view token)>
       sandbox_named;

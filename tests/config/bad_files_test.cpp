@@ -28,6 +28,14 @@ std::string in_secret(const std::string& lines) {
   return "version: 1\nsecrets:\n  TOKEN:\n" + lines;
 }
 
+std::string via(const std::string& url) {
+  return "version: 1\norigins: {via: " + url + "}\n";
+}
+
+std::string client_cert(const std::string& entry) {
+  return "version: 1\norigins: {client_certs: [{" + entry + "}]}\n";
+}
+
 const BadFile yaml_shapes[] = {
     {"empty file", "", "1:1", "begin it with `version: 1`"},
     {"only a comment", "# nothing\n", "1:1", "holds no configuration"},
@@ -224,6 +232,60 @@ const BadFile sections[] = {
      "10.1.0.0/16"},
     {"range of everything", "version: 1\norigins: {allow_addresses: [0.0.0.0/0]}\n", "2:29",
      "nearly every"},
+    {"via by TLS", via("https://corp:3128"), "2:16", "goes through an http:// proxy unread"},
+    {"via by SOCKS", via("socks5://me:pw-to-hide@corp:1080"), "2:16", "of the kind `socks5://`"},
+    {"via without a scheme", via("corp:3128"), "2:16", "does not begin with `http://`"},
+    {"via with a password and no scheme", via("me:pw-to-hide@corp:3128"), "2:16",
+     "does not begin with `http://`"},
+    {"via without a port", via("http://corp"), "2:16", "names no port"},
+    {"via with user and without a port", via("http://me:pw-to-hide@corp/"), "2:16",
+     "names no port"},
+    {"via with an empty port", via("\"http://corp:\""), "2:16", "is no port"},
+    {"via with port 0", via("http://corp:0"), "2:16", "is no port"},
+    {"via with port 65536", via("http://corp:65536"), "2:16", "is no port"},
+    {"via without a host", via("http://:3128"), "2:16", "no host name in lower case"},
+    {"via in capitals", via("http://Corp:3128"), "2:16", "no host name in lower case"},
+    {"via with a dot at the end", via("http://corp.:3128"), "2:16", "no host name in lower case"},
+    {"via to an odd number", via("http://0x7f.1:3128"), "2:16", "no host name in lower case"},
+    {"via to metadata", via("http://169.254.169.254:80"), "2:16", "cloud metadata"},
+    {"via with a path", via("http://corp:3128/pac"), "2:16", "behind its port"},
+    {"via with a slash in its password", via("http://me:pw/to-hide@corp:3128"), "2:16", "`%2F`"},
+    {"via with a user alone", via("http://me@corp:3128"), "2:16", "user without a password"},
+    {"via with a password alone", via("http://:pw-to-hide@corp:3128"), "2:16",
+     "password without a user"},
+    {"via with a stray percent", via("http://me:pw-to-hide%zz@corp:3128"), "2:16", "`%25`"},
+    {"via with a percent at the end", via("http://me:pw-to-hide%2@corp:3128"), "2:16", "`%25`"},
+    {"via with a colon in its user", via("http://m%3ae:pw-to-hide@corp:3128"), "2:16",
+     "without a colon"},
+    {"via with a line break", via("http://me:pw-to-hide%0d%0ax@corp:3128"), "2:16",
+     "no control characters"},
+    {"via with an endless password", via("http://me:" + std::string(9000, 'p') + "@corp:3128"),
+     "2:16", "too long"},
+    {"via as a list", via("[http://corp:3128]"), "2:16", "http://corp:3128"},
+    {"bypass alone", "version: 1\norigins: {bypass: [a.test]}\n", "2:11", "`bypass` without `via`"},
+    {"bypass of everything", "version: 1\norigins: {via: http://corp:3128, bypass: [\"*\"]}\n",
+     "2:43", "for every host"},
+    {"bypass of no host", "version: 1\norigins: {via: http://corp:3128, bypass: [\".a.test\"]}\n",
+     "2:43", "a.test"},
+    {"bypass twice", "version: 1\norigins: {via: http://corp:3128, bypass: [a.test, a.test]}\n",
+     "2:51", "twice"},
+    {"client certificate without a key", client_cert("hosts: [a.test], cert: c.pem"), "2:26",
+     "`key` is missing"},
+    {"client certificate for nobody", client_cert("hosts: [], cert: c.pem, key: k.pem"), "2:34",
+     "hosts"},
+    {"client certificate for strangers", client_cert("hosts: [\"*.com\"], cert: c, key: k"), "2:35",
+     "strangers can register"},
+    {"client certificate for a range", client_cert("hosts: [10.0.0.0/8], cert: c, key: k"), "2:35",
+     "range of addresses"},
+    {"client certificate with an unknown key", client_cert("host: [a.test], cert: c, key: k"),
+     "2:27", "write `hosts`"},
+    {"client certificates as a mapping", "version: 1\norigins: {client_certs: {cert: c.pem}}\n",
+     "2:25", "a list is needed"},
+    {"two client certificates for a host",
+     "version: 1\norigins:\n  client_certs:\n"
+     "    - {hosts: [\"*.corp.test\"], cert: c.pem, key: c.key}\n"
+     "    - {hosts: [api.corp.test], cert: d.pem, key: d.key}\n",
+     "5:16", "already, by `*.corp.test` of egret.yaml:4"},
     {"metadata opened", "version: 1\norigins: {allow_addresses: [169.254.169.254]}\n", "2:29",
      "metadata"},
 };
@@ -263,6 +325,15 @@ TEST_CASE("a secret without source, hosts or places, or with too many, is refuse
 TEST_CASE("other sections refuse unknown names and meaningless values at their place") {
   for (const BadFile& bad : sections)
     check_refused(bad);
+}
+
+TEST_CASE("no error repeats a word of an upstream proxy's URL that could be its password") {
+  for (const BadFile& bad : sections) {
+    CAPTURE(bad.name);
+    const auto config = egret::parse_config(bad.yaml, "egret.yaml", places);
+    for (const egret::ConfigError& error : config.error())
+      CHECK(error.text().find("to-hide") == std::string::npos);
+  }
 }
 
 TEST_CASE("one mistake gives one error") {

@@ -261,3 +261,37 @@ TEST_CASE("the starting file of `egret init config` parses, and allows reading p
   }
   CHECK(config.secrets.empty());
 }
+
+TEST_CASE("an upstream proxy's credentials are decoded once and kept as Basic credentials") {
+  struct Row {
+    const char* url;
+    const char* host;
+    int port;
+    const char* authorization;  // empty: none
+  };
+  const Row rows[] = {
+      {"http://corp:3128", "corp", 3128, ""},
+      {"http://corp.example:80/", "corp.example", 80, ""},
+      {"http://192.0.2.1:8080", "192.0.2.1", 8080, ""},
+      {"\"http://[2001:db8::1]:8080\"", "2001:db8::1", 8080, ""},
+      {"http://user:pass@corp:3128", "corp", 3128, "Basic dXNlcjpwYXNz"},
+      {"http://u:@corp:3128", "corp", 3128, "Basic dTo="},
+      {"http://user:p%40s%3a%2F%25@corp:3128", "corp", 3128, "Basic dXNlcjpwQHM6LyU="},
+      {"http://user:p@ss@corp:3128", "corp", 3128, "Basic dXNlcjpwQHNz"},
+      {"http://user:%c3%a9@corp:3128", "corp", 3128, "Basic dXNlcjrDqQ=="},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.url);
+    const auto config =
+        egret::parse_config("version: 1\norigins: {via: " + std::string(row.url) + "}\n",
+                            "egret.yaml", {"/home/me", "", ""});
+    REQUIRE(config.has_value());
+    const auto& proxy = config->origins.via;
+    REQUIRE(proxy.has_value());
+    CHECK(proxy->host.text() == row.host);
+    CHECK(proxy->port == row.port);
+    CHECK(proxy->source == "egret.yaml:2");
+    REQUIRE((proxy->authorization != nullptr) == (*row.authorization != '\0'));
+    if (proxy->authorization) CHECK(proxy->authorization->reveal() == row.authorization);
+  }
+}

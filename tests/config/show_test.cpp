@@ -48,6 +48,27 @@ sandbox web (pypi), egret.yaml:6
   CHECK(show_config(*config, "web") == expected);
 }
 
+TEST_CASE("how origins are reached is shown, but never the proxy's credentials") {
+  const auto config = parse_config(R"(version: 1
+origins:
+  via: http://me:pw-to-hide@corp.example:3128
+  bypass: ["*.in.example", 10.0.0.0/8]
+  client_certs:
+    - {hosts: [api.example.com, "*.b.example"], cert: c.pem, key: keys/c.key}
+)",
+                                   "/etc/egret/egret.yaml", places);
+  REQUIRE(config.has_value());
+  const std::string text = show_config(*config, std::nullopt);
+  CHECK(text.find("via                 http://corp.example:3128 with credentials\n"
+                  "bypass              *.in.example\n"
+                  "bypass              10.0.0.0/8\n"
+                  "client certificate  /etc/egret/c.pem with key /etc/egret/keys/c.key to "
+                  "api.example.com, *.b.example\n") != std::string::npos);
+  CHECK(text.find("to-hide") == std::string::npos);
+  CHECK(text.find("me:") == std::string::npos);
+  CHECK(text.find("bWU6") == std::string::npos);  // Base64 of `me:`
+}
+
 TEST_CASE("a wildcard that opens strangers' names is called dangerously wide") {
   const auto config = parse_config(yaml, "egret.yaml", places);
   REQUIRE(config.has_value());

@@ -13,7 +13,7 @@ FLOORS = {
     "certs": ["policy"],
     "proxy/wire": ["policy"],
     "proxy/exchange": ["policy", "certs", "proxy/wire"],
-    "config": ["policy"],
+    "config": ["policy", "proxy/exchange"],
     "sandbox-glue/namespace": ["policy"],
     "sandbox-glue/process": ["policy", "sandbox-glue/namespace"],
     "sandbox-glue/inside": ["sandbox-glue/process"],
