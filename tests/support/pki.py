@@ -30,6 +30,11 @@ def _pem(key):
     )
 
 
+def new_key():
+    """PEM of a key that no certificate is for."""
+    return _pem(ec.generate_private_key(ec.SECP256R1()))
+
+
 class TestAuthority:
     """Its files live in `directory`: `origin-ca.pem`, and a `.pem` with key a certificate."""
 
@@ -50,8 +55,10 @@ class TestAuthority:
         self.ca_file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
         self._made = 0
 
-    def certificate(self, *names, days=1):
-        """A file with a server certificate for exactly these names, and its key."""
+    def certificate(self, *names, days=1, client=False):
+        """A file with a server's certificate for exactly these names (or a client's), and its
+        key."""
+        usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
             self._builder(_subject("test origin"), key.public_key(), days)
@@ -60,7 +67,7 @@ class TestAuthority:
             .add_extension(
                 x509.SubjectAlternativeName([_alternative(n) for n in names]), critical=False
             )
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
                 critical=False,

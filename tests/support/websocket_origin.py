@@ -1,4 +1,4 @@
-"""A WebSocket echo server over TLS (python3-websockets), recording the messages that arrive. The
+"""A WebSocket echo server over TLS or plain (python3-websockets), recording the messages that arrive. The
 message `close` makes it close with code 4001; `path` /subprotocol offers `chat.v2`."""
 
 import asyncio
@@ -10,12 +10,12 @@ from support.pki import TestAuthority
 
 
 class WebSocketOrigin:
-    def __init__(self, authority: TestAuthority, *names):
+    def __init__(self, authority: TestAuthority, *names, tls=True):
         self.messages = []
         self.handshakes = []  # (path, [(field, value)])
         self.closes = []  # (code, reason) as the origin saw them
         self.closed = threading.Event()
-        self._context = authority.server_context(*(names or ("ws.demo.test",)))
+        self._context = authority.server_context(*(names or ("ws.demo.test",))) if tls else None
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
