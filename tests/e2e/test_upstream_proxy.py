@@ -121,16 +121,16 @@ def test_a_client_cannot_choose_the_credentials_that_the_proxy_gets(corp_gate, p
     with raw_client.dial(corp_gate.address()) as stream:
         fields = [f"Proxy-Authorization: {own}"]
         raw_client.ask(stream, "GET", PLAIN, f"http://{PLAIN}/", fields)
-    assert all(own not in asked.head.all("proxy-authorization") for asked in proxy.asked)
+    (asked,) = proxy.asked
+    (sent,) = asked.head.all("proxy-authorization")
+    assert sent != own
 
 
 def test_options_for_the_whole_server_has_no_path_in_absolute_form(corp_gate, proxy):
     with raw_client.dial(corp_gate.address()) as stream:
         raw_client.ask(stream, "OPTIONS", PLAIN, f"http://{PLAIN}")
-    assert all(
-        line in (f"OPTIONS http://{PLAIN} HTTP/1.1", f"OPTIONS http://{PLAIN}/ HTTP/1.1")
-        for line in proxy.lines()
-    )
+    print(proxy.lines())
+    assert proxy.lines() == [f"OPTIONS http://{PLAIN} HTTP/1.1"]
 
 
 # --- through the tunnel
