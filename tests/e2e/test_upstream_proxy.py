@@ -127,9 +127,9 @@ def test_a_client_cannot_choose_the_credentials_that_the_proxy_gets(corp_gate, p
 
 
 def test_options_for_the_whole_server_has_no_path_in_absolute_form(corp_gate, proxy):
-    with raw_client.dial(corp_gate.address()) as stream:
-        raw_client.ask(stream, "OPTIONS", PLAIN, f"http://{PLAIN}")
-    print(proxy.lines())
+    stream, _ = raw_client.connect(corp_gate.address(), f"{PLAIN}:80")
+    with stream:
+        raw_client.ask(stream, "OPTIONS", PLAIN, "*")
     assert proxy.lines() == [f"OPTIONS http://{PLAIN} HTTP/1.1"]
 
 
