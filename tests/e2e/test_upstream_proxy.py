@@ -11,7 +11,6 @@ from support.canary import Canary
 from support.clients import curl, curl_status
 from support.fetching import Fetching, pub_test_config
 from support.forward_proxy import ForwardProxy
-from support.h2_origin import H2Origin
 from support.internet import Internet
 from support.origin import Origin
 from support.pki import TestAuthority
@@ -137,13 +136,14 @@ def test_options_for_the_whole_server_has_no_path_in_absolute_form(corp_gate, pr
 
 
 def test_an_http2_origin_is_agreed_on_through_the_proxy(
-    start_gate, behind, authority, directory, password
+    start_gate, behind, proxy, http2_origin, password
 ):
-    with H2Origin(directory / "h2", authority, API) as h2:
-        with ForwardProxy(("127.0.0.1", h2.port), password=password.value) as proxy:
-            gate = start_gate(behind(via=proxy.url()), canaries=[password])
-            assert get(gate, f"https://{API}/") == (200, f"HTTP/2.0 {API}")
-            assert proxy.lines() == [f"CONNECT {API}:443 HTTP/1.1"]
+    proxy.origin = ("127.0.0.1", http2_origin.port)
+    gate = start_gate(behind(), canaries=[password])
+    for path in ("/one", "/two"):
+        assert curl_status(gate, f"https://{API}{path}") == 200
+    assert http2_origin.protocols() == ["HTTP/2.0", "HTTP/2.0"]
+    assert proxy.lines() == [f"CONNECT {API}:443 HTTP/1.1"] * len(proxy.asked)
 
 
 @pytest.mark.parametrize("scheme, port", [("ws", 80), ("wss", 443)])

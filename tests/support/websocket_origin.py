@@ -1,5 +1,5 @@
-"""A WebSocket echo server over TLS or plain (python3-websockets), recording the messages that arrive. The
-message `close` makes it close with code 4001; `path` /subprotocol offers `chat.v2`."""
+"""A WebSocket echo server over TLS or plain (python3-websockets), recording the messages that
+arrive. The message `close` makes it close with code 4001; `path` /subprotocol offers `chat.v2`."""
 
 import asyncio
 import threading
