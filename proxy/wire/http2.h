@@ -27,10 +27,10 @@ struct Http2Limits {
   std::size_t field_bytes_max = 8 * 1024;
   std::size_t target_bytes_max = 8 * 1024;
   std::size_t trailer_bytes_max = 8 * 1024;
-  // What a peer may send on a stream before it is taken. All windows together never exceed the
-  // connection's, so that a stream whose data nobody takes holds up no other: every stream gets the
-  // least, and as much more as is left, up to the most.
-  std::int32_t stream_window_min = 16 * 1024;
+  // What a peer may send on a stream before it is taken: every stream gets the least, and as much
+  // more as is left of the connection's window, up to the most. For clients the least is what they
+  // assume before they know: some cannot bear less.
+  std::int32_t stream_window_min = 64 * 1024;
   std::int32_t stream_window_max = 64 * 1024;
   std::int32_t connection_window = 3 * 1024 * 1024;
   // In any ten seconds; over it the connection ends with ENHANCE_YOUR_CALM.
@@ -38,9 +38,12 @@ struct Http2Limits {
   unsigned resets_caused_max = 100;  // resets that the peer made us send (CVE-2025-8671)
   unsigned idle_frames_max = 1000;   // that move nothing: PING, SETTINGS, PRIORITY, empty DATA, …
 
-  // Origins are far away: a window as large as the bound of a stream's memory lets.
+  // Origins are far away: a window as large as the bound of a stream's memory lets. Several clients
+  // share a connection: all windows together fit into its own, so that none of them can hold up
+  // another by not reading.
   static Http2Limits for_origins() {
     Http2Limits limits;
+    limits.stream_window_min = 16 * 1024;
     limits.stream_window_max = 256 * 1024;
     return limits;
   }
