@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass
 
 from support.http1 import Body, Closed, Head, Stream, read_head, read_response
+from support.origin import shut
 
 TIMEOUT = 20
 
@@ -54,7 +55,7 @@ class ForwardProxy:
 
     def __exit__(self, *_):
         for sock in (self._listener, *self._sockets):
-            _shut(sock)
+            shut(sock)
         for thread in self._threads:
             thread.join(10)
             assert not thread.is_alive(), "the forward proxy does not end"
@@ -108,7 +109,7 @@ class ForwardProxy:
         except (OSError, Closed, ValueError):
             pass  # the other side went away
         finally:
-            _shut(sock)
+            shut(sock)
 
     def _knows(self, head):
         if self._credentials is None:
@@ -122,7 +123,7 @@ class ForwardProxy:
         back = self._spawn(_pump, origin, client)
         _pump(client, origin)
         back.join(TIMEOUT)
-        _shut(origin.sock)
+        shut(origin.sock)
 
     def _forward(self, client, head):
         """One exchange; the client's connection stays open behind it."""
@@ -150,11 +151,3 @@ def _pump(source, sink):
         sink.sock.shutdown(socket.SHUT_WR)
     except OSError:
         pass
-
-
-def _shut(sock):
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
-    sock.close()

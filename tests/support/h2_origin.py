@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from support import bulk, h2_raw
 from support.h2_raw import PREFACE, Peer
+from support.origin import shut
 from support.waiting import TooLate, wait_until
 
 
@@ -270,9 +271,9 @@ class H2Origin:
 
     def __exit__(self, *_):
         self._stopping = True
-        _shut(self._listener)
+        shut(self._listener)
         for connection in list(self.connections):
-            _shut(connection.peer.sock)
+            shut(connection.peer.sock)
         for thread in self._threads:
             thread.join(10)
 
@@ -324,12 +325,4 @@ class H2Origin:
             pass  # the gate went away
         finally:
             connection.over = True
-            _shut(wrapped)
-
-
-def _shut(sock):
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
-    sock.close()
+            shut(wrapped)

@@ -182,11 +182,11 @@ class Origin:
         self._stopping = True
         self.release.set()
         self.events.put(None)
-        _shut(self._listener)
+        shut(self._listener)
         with self._changed:
             open_sockets = list(self._sockets)
         for sock in open_sockets:
-            _shut(sock)
+            shut(sock)
         for thread in self._threads:
             thread.join(10)
 
@@ -292,7 +292,7 @@ def _end_tls(sock):
         pass
 
 
-def _shut(sock):
+def shut(sock):
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:

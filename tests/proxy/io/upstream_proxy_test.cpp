@@ -1,15 +1,13 @@
 // CONNECT as it is asked of an upstream proxy, and everything that a proxy can answer.
 #include "proxy/io/upstream_proxy.h"
 
-#include <array>
 #include <optional>
 #include <string>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <doctest/doctest.h>
 
 #include "proxy/exchange/base64.h"
+#include "tests/proxy/io/stream_pair.h"
 
 namespace egret {
 namespace {
@@ -31,23 +29,7 @@ UpstreamProxy proxy_with(const char* credentials) {
 }
 
 // A connection to a proxy that answers what the test wrote before, cut as the test likes.
-struct Scene {
-  Scene() {
-    std::array<int, 2> ends{};
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
-    StreamSocket socket(context);
-    socket.assign(asio::generic::stream_protocol(AF_UNIX, 0), ends[0]);
-    stream = std::make_unique<Stream>(std::move(socket), deadlines);
-    peer = ends[1];
-    deadlines.start();
-  }
-  ~Scene() {
-    if (peer >= 0) ::close(peer);
-  }
-  void answers(std::string_view text) {
-    REQUIRE(::write(peer, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
-  }
-  void ends() { ::shutdown(peer, SHUT_WR); }
+struct Scene : StreamPair {
   // What has arrived and not been read.
   std::string at(int fd) const {
     std::string text(4096, '\0');
@@ -68,7 +50,7 @@ struct Scene {
                    });
     context.restart();
     context.poll();
-    if (!second.empty() && !result) answers(second);
+    if (!second.empty() && !result) peer_writes(second);
     if (!result) {
       context.restart();
       context.run();
@@ -77,11 +59,6 @@ struct Scene {
     if (*result) return std::nullopt;
     return result->error();
   }
-
-  asio::io_context context{1};
-  Deadlines deadlines{context};
-  std::unique_ptr<Stream> stream;
-  int peer = -1;
 };
 
 const std::string ok = "HTTP/1.1 200 Connection established\r\n\r\n";
@@ -98,7 +75,7 @@ TEST_CASE("CONNECT names the canonical target with its port, and shows the crede
   for (const auto& row : rows) {
     for (const char* credentials : {static_cast<const char*>(nullptr), "user:pass"}) {
       Scene scene;
-      scene.answers(ok);
+      scene.peer_writes(ok);
       CHECK_FALSE(scene.open(proxy_with(credentials), row.target).has_value());
       const std::string authority = row.authority;
       CHECK(scene.at(scene.peer) ==
@@ -122,10 +99,10 @@ TEST_CASE("a 2xx opens the tunnel wherever its head is cut, and nothing behind i
     const std::string all = answer + "SSH-2.0-origin\r\n";
     for (std::size_t cut = 0; cut < all.size(); ++cut) {
       Scene scene;
-      if (cut > 0) scene.answers(std::string_view(all).substr(0, cut));
+      if (cut > 0) scene.peer_writes(std::string_view(all).substr(0, cut));
       const auto refusal = scene.open(proxy_with(nullptr), tunnel, all.substr(cut));
       REQUIRE_FALSE(refusal.has_value());
-      if (cut >= answer.size()) scene.answers(std::string_view(all).substr(cut));
+      if (cut >= answer.size()) scene.peer_writes(std::string_view(all).substr(cut));
       REQUIRE(scene.at(scene.stream->fd()) == "SSH-2.0-origin\r\n");
     }
   }
@@ -133,7 +110,7 @@ TEST_CASE("a 2xx opens the tunnel wherever its head is cut, and nothing behind i
 
 TEST_CASE("where a client speaks first, what the proxy sends behind its head is refused") {
   Scene scene;
-  scene.answers(ok + "HTTP/1.1 200 OK\r\n");
+  scene.peer_writes(ok + "HTTP/1.1 200 OK\r\n");
   const auto refusal =
       scene.open(proxy_with(nullptr), target_of(Scheme::https, "api.demo.test", 443));
   REQUIRE(refusal.has_value());
@@ -173,8 +150,8 @@ TEST_CASE("a proxy that opens no tunnel is told in clear words that name origins
   for (const auto& row : rows) {
     CAPTURE(row.name);
     Scene scene;
-    scene.answers(row.answer);
-    scene.ends();
+    scene.peer_writes(row.answer);
+    scene.peer_ends();
     const auto refusal =
         scene.open(proxy_with("user:pass"), target_of(Scheme::https, "api.demo.test", 443));
     REQUIRE(refusal.has_value());
@@ -189,7 +166,7 @@ TEST_CASE("a proxy that opens no tunnel is told in clear words that name origins
 TEST_CASE("a proxy that does not answer in time is given up, however slowly it drips") {
   for (const char* answer : {"", "HTTP/1.1 200 OK\r\nX: y"}) {
     Scene scene;
-    scene.answers(answer);
+    scene.peer_writes(answer);
     const auto refusal =
         scene.open(proxy_with(nullptr), target_of(Scheme::https, "api.demo.test", 443), {},
                    std::chrono::milliseconds(1));
