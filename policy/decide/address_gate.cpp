@@ -39,11 +39,32 @@ bool is_opened(const AddressRules& rules, const IpAddress& address) {
   });
 }
 
+const DeniedRange* denial_of(const AddressRules& rules, const IpAddress& address,
+                             std::uint16_t port) {
+  const IpAddress inner = unwrapped(address);
+  for (const DeniedRange& denied : rules.denied) {
+    const bool listed = denied.ports.empty() || std::find(denied.ports.begin(), denied.ports.end(),
+                                                          port) != denied.ports.end();
+    if (listed && (denied.range.contains(address) || denied.range.contains(inner))) return &denied;
+  }
+  return nullptr;
+}
+
 std::string quoted_pin(const Target& target, const IpAddress& address) {
   return "\"" + target.host.text() + ": " + address.text() + "\"";
 }
 
 }  // namespace
+
+std::vector<DeniedRange> denied_ranges(const std::vector<Rule>& rules) {
+  std::vector<DeniedRange> out;
+  for (const Rule& rule : rules) {
+    // Narrowed by methods or paths it still denies: at an address neither can be told.
+    if (rule.effect == Effect::deny && rule.host.range())
+      out.push_back({*rule.host.range(), rule.ports, rule.source});
+  }
+  return out;
+}
 
 const ResolvePin* pin_for(const AddressRules& rules, const Host& host) {
   const ResolvePin* best = nullptr;
@@ -66,6 +87,11 @@ Result<CheckedAddress, Denial> check_address(const Permit& permit, const Address
   if (pin != nullptr && pin->address == resolved) return check_pin(permit, *pin);
   if (target.host.is_address() && *target.host.address() != resolved) {
     return forbidden("the permit names another address");
+  }
+  if (const DeniedRange* denied = denial_of(rules, resolved, target.port)) {
+    return Denial{Reason::addr_forbidden, denied->source,
+                  "the name leads to " + resolved.text() + ", which the rule at " + denied->source +
+                      " denies"};
   }
   if (is_own(rules, resolved)) {
     return forbidden(

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "policy/decide/decide.h"
 #include "policy/decide/host_pattern.h"
+#include "policy/decide/rule.h"
 #include "policy/target/address.h"
 
 namespace egret {
@@ -19,10 +21,19 @@ struct ResolvePin {
   std::optional<std::uint16_t> port;  // dialled instead of the target's port
 };
 
+// A deny rule whose pattern is an address or a range: it holds for names that lead there too.
+struct DeniedRange {
+  Cidr range;
+  std::vector<std::uint16_t> ports;  // empty: all
+  std::string source;                // `egret.yaml:14`
+};
+std::vector<DeniedRange> denied_ranges(const std::vector<Rule>& rules);
+
 struct AddressRules {
   std::vector<Cidr> allowed;             // origins.allow_addresses
   std::vector<ResolvePin> pins;          // origins.resolve; an exact host beats a wildcard
   std::vector<IpAddress> own_addresses;  // of this machine's interfaces: refused unless pinned
+  std::vector<DeniedRange> denied;       // of the sandbox's rules; a pin is more exact and passes
 };
 
 const ResolvePin* pin_for(const AddressRules& rules, const Host& host);

@@ -95,6 +95,7 @@ SnapshotPtr make_snapshot(std::string sandbox, std::uint64_t generation, Policy 
                           GrantTable grants, AddressRules addresses) {
   auto snapshot = std::make_shared<SandboxSnapshot>();
   snapshot->sandbox = std::move(sandbox);
+  addresses.denied = denied_ranges(policy.rules());
   snapshot->generation = generation;
   snapshot->policy = std::move(policy);
   snapshot->grants = std::move(grants);

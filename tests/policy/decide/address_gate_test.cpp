@@ -139,6 +139,30 @@ TEST_CASE("the machine's own addresses are refused unless they are pinned") {
   CHECK(refused.error().hint.find("origins.resolve") != std::string::npos);
 }
 
+TEST_CASE("a denied address or range is denied to the names that lead there, too") {
+  std::vector<Rule> written;
+  written.push_back(allow("a.example"));
+  written.push_back(deny("8.8.4.0/24"));
+  written.push_back(deny("2606:4700::/32"));
+  written.push_back(deny("9.9.9.9").ports({443}));
+  written.push_back(deny("b.example"));
+  AddressRules rules;
+  rules.denied = denied_ranges(written);
+  CHECK(rules.denied.size() == 3);
+  rules.allowed = {Cidr(address("0.0.0.0"), 0), Cidr(address("::"), 0)};
+  const Permit by = permit("https://a.example", "a.example");
+  for (const char* text : {"8.8.4.4", "::ffff:8.8.4.4", "2606:4700::1", "9.9.9.9"}) {
+    CAPTURE(text);
+    CHECK_FALSE(passes(by, rules, text));
+    CHECK_FALSE(check_address(by, rules, address(text)).error().rule.empty());
+  }
+  CHECK(passes(by, rules, "8.8.8.8"));
+  CHECK(passes(permit("http://a.example", "a.example"), rules, "9.9.9.9"));
+  // What origins.resolve opens for one name is more exact.
+  rules.pins = {{pattern("a.example"), address("8.8.4.4"), std::nullopt}};
+  CHECK(passes(by, rules, "8.8.4.4"));
+}
+
 TEST_CASE("a rule that names an address opens it, and only it") {
   const AddressRules none;
   CHECK(passes(permit("http://10.1.2.3", "10.1.2.3"), none, "10.1.2.3"));
