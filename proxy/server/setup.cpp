@@ -145,7 +145,11 @@ Result<GateSetup, Failure> setup_for_gate(const std::optional<std::string>& give
 }
 
 AddressRules address_rules(const Config& config) {
-  return {config.origins.allow_addresses, config.origins.resolve, interface_addresses()};
+  AddressRules rules;  // what a sandbox's own rules deny comes with its snapshot
+  rules.allowed = config.origins.allow_addresses;
+  rules.pins = config.origins.resolve;
+  rules.own_addresses = interface_addresses();
+  return rules;
 }
 
 std::shared_ptr<const UpstreamProxy> upstream_proxy(const Config& config) {
