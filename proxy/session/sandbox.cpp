@@ -16,6 +16,17 @@ Sandbox::Sandbox(SnapshotPtr snapshot, std::shared_ptr<const CertificateAuthorit
       leaves_(authority_, limits.leaves_max),
       refused_leaves_(authority_, limits.refused_leaves_max) {}
 
+SnapshotPtr Sandbox::snapshot() const {
+  const std::lock_guard lock(snapshot_mutex_);
+  return snapshot_;
+}
+
+void Sandbox::replace(SnapshotPtr snapshot) {
+  // The old one is freed after the lock: it may be large.
+  const std::lock_guard lock(snapshot_mutex_);
+  snapshot_.swap(snapshot);
+}
+
 bool Sandbox::may_explain() {
   const auto now = std::chrono::steady_clock::now();
   const std::lock_guard lock(explain_mutex_);

@@ -37,11 +37,9 @@ class Sandbox {
           std::string proxy_token, SandboxLimits limits = {});
 
   const std::string& name() const { return name_; }
-  SnapshotPtr snapshot() const { return snapshot_.load(std::memory_order_acquire); }
+  SnapshotPtr snapshot() const;
   // Reload: requests from now on are decided by this one.
-  void replace(SnapshotPtr snapshot) {
-    snapshot_.store(std::move(snapshot), std::memory_order_release);
-  }
+  void replace(SnapshotPtr snapshot);
 
   const CertificateAuthority& authority() const { return *authority_; }
   LeafCache& leaves() { return leaves_; }
@@ -59,7 +57,10 @@ class Sandbox {
 
  private:
   std::string name_;
-  std::atomic<SnapshotPtr> snapshot_;
+  // Not std::atomic<std::shared_ptr>: libstdc++'s load() gives the pointer back with a relaxed
+  // unlock, so that the next store() races with it.
+  mutable std::mutex snapshot_mutex_;
+  SnapshotPtr snapshot_;
   std::shared_ptr<const CertificateAuthority> authority_;
   std::string proxy_token_;
   SandboxLimits limits_;
