@@ -4,7 +4,7 @@
 #include <zlib.h>
 
 #include "proxy/exchange/body_stage.h"
-#include "proxy/exchange/wiping_memory.h"
+#include "proxy/wire/wiping_memory.h"
 
 #ifndef ZSTD_STATIC_LINKING_ONLY
 #define ZSTD_STATIC_LINKING_ONLY  // for its allocation callbacks

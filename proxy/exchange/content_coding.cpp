@@ -24,31 +24,6 @@ std::optional<Coding> coding_named(std::string_view lower_case_name) {
   return std::nullopt;
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
-    text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
-    text.remove_suffix(1);
-  return text;
-}
-
-// The members of every field of this name, trimmed and in lower case.
-std::vector<std::string> members(const FieldList& fields, std::string_view name) {
-  std::vector<std::string> out;
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (fields[i].name != name) continue;
-    std::string_view rest = fields[i].value;
-    while (true) {
-      const std::size_t comma = rest.find(',');
-      std::string member = syntax::lower(trimmed(rest.substr(0, comma)));
-      if (!member.empty()) out.push_back(std::move(member));
-      if (comma == std::string_view::npos) break;
-      rest.remove_prefix(comma + 1);
-    }
-  }
-  return out;
-}
-
 struct Offer {
   std::string name;
   std::string weight;  // `;q=0.5`, or empty
@@ -58,9 +33,9 @@ struct Offer {
 // `gzip;q=0.5`; nothing where it is malformed.
 std::optional<Offer> parse_offer(std::string_view member) {
   const std::size_t semicolon = member.find(';');
-  Offer offer{std::string(trimmed(member.substr(0, semicolon))), {}, true};
+  Offer offer{std::string(syntax::trimmed(member.substr(0, semicolon))), {}, true};
   if (semicolon == std::string_view::npos) return offer;
-  std::string_view weight = trimmed(member.substr(semicolon + 1));
+  std::string_view weight = syntax::trimmed(member.substr(semicolon + 1));
   if (!weight.starts_with("q=")) return std::nullopt;
   weight.remove_prefix(2);
   const bool valid = !weight.empty() && weight.size() <= 5 &&
@@ -77,7 +52,7 @@ std::optional<Offer> parse_offer(std::string_view member) {
 
 ContentCodings content_codings(const FieldList& fields) {
   ContentCodings out;
-  for (const std::string& member : members(fields, "content-encoding")) {
+  for (const std::string& member : syntax::list_elements(fields, "content-encoding")) {
     if (member == "identity") continue;
     const auto coding = coding_named(member);
     if (!coding || out.applied.size() == ContentCodings::chain_max) {
@@ -92,7 +67,7 @@ ContentCodings content_codings(const FieldList& fields) {
 std::string readable_offer(const FieldList& request_fields) {
   std::vector<Offer> offers;
   std::optional<Offer> others;  // `*`
-  for (const std::string& member : members(request_fields, "accept-encoding")) {
+  for (const std::string& member : syntax::list_elements(request_fields, "accept-encoding")) {
     auto offer = parse_offer(member);
     if (!offer) continue;
     if (offer->name == "*") {

@@ -53,27 +53,6 @@ bool among(const std::array<std::string_view, N>& names, std::string_view name) 
 
 using syntax::lower;
 
-// The members of every Connection field, lower case.
-std::vector<std::string> nominated(const FieldList& fields) {
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (fields[i].name != "connection") continue;
-    std::string_view rest = fields[i].value;
-    while (!rest.empty()) {
-      const std::size_t comma = rest.find(',');
-      std::string_view piece = rest.substr(0, comma);
-      while (!piece.empty() && (piece.front() == ' ' || piece.front() == '\t'))
-        piece.remove_prefix(1);
-      while (!piece.empty() && (piece.back() == ' ' || piece.back() == '\t'))
-        piece.remove_suffix(1);
-      if (!piece.empty()) names.push_back(lower(piece));
-      if (comma == std::string_view::npos) break;
-      rest.remove_prefix(comma + 1);
-    }
-  }
-  return names;
-}
-
 bool is_end_to_end_critical(std::string_view name) {
   return name == "host" || name == "content-length" || name == "transfer-encoding" ||
          name == "content-type" || name == "content-encoding" || name == "cookie" ||
@@ -81,7 +60,7 @@ bool is_end_to_end_critical(std::string_view name) {
 }
 
 std::optional<Refusal> check_fields(const RequestHead& head, Admission& admission) {
-  for (const std::string& name : nominated(head.fields)) {
+  for (const std::string& name : syntax::list_elements(head.fields, "connection")) {
     if (name != "proxy-authorization" && is_end_to_end_critical(name)) {
       return Refusal{400,
                      {Reason::header_invalid,
@@ -161,7 +140,7 @@ Admission admit(const SandboxSnapshot& snapshot, const Ingress& ingress, const R
 }
 
 RequestHead head_for_origin(const Admission& admission, const RequestHead& head) {
-  const std::vector<std::string> dropped = nominated(head.fields);
+  const std::vector<std::string> dropped = syntax::list_elements(head.fields, "connection");
   const Addressed& addressed = *admission.addressed;
   RequestHead out;
   out.method = head.method;
@@ -195,7 +174,7 @@ Result<void, Refusal> clean_response(ResponseHead& head,
                                      std::uint64_t& redactions) {
   if (head.status == 407)
     return Refusal{502, {Reason::upstream_framing, {}, "the origin asked for proxy credentials"}};
-  const std::vector<std::string> dropped = nominated(head.fields);
+  const std::vector<std::string> dropped = syntax::list_elements(head.fields, "connection");
   for (std::size_t i = head.fields.size(); i-- > 0;) {
     const auto field = head.fields[i];
     const bool drop = among(never_returned, field.name) ||

@@ -1,3 +1,4 @@
+#include "proxy/exchange/percent.h"
 #include "proxy/exchange/reply.h"
 #include "proxy/wire/http1_syntax.h"
 
@@ -28,21 +29,9 @@ GrpcStatus grpc_status_of(int status) {
   }
 }
 
-// Percent-encoded as gRPC wants it: everything outside of 0x20-0x7e, and `%` itself.
+// As gRPC wants it: what is outside of 0x20-0x7e, and `%` itself, is encoded.
 std::string grpc_message(std::string_view text) {
-  constexpr std::string_view hex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (octet >= 0x20 && octet <= 0x7e && c != '%') {
-      out += c;
-    } else {
-      out += '%';
-      out += hex[octet >> 4];
-      out += hex[octet & 15];
-    }
-  }
-  return out;
+  return percent_encoded(text, [](char c) { return c >= 0x20 && c <= 0x7e && c != '%'; });
 }
 
 }  // namespace

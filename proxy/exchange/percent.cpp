@@ -22,23 +22,28 @@ std::string percent_decoded(std::string_view text) {
   return out;
 }
 
-std::string percent_encoded(std::string_view text) {
+std::string percent_encoded(std::string_view text, bool (*stays)(char)) {
   constexpr std::string_view hex = "0123456789ABCDEF";
   std::string out;
   out.reserve(3 * text.size());  // it may be a secret: growing would leave copies behind
   for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '.' || c == '_' || c == '~';
-    if (plain) {
+    if (stays(c)) {
       out += c;
-    } else {
-      out += '%';
-      out += hex[byte >> 4];
-      out += hex[byte & 15];
+      continue;
     }
+    const auto byte = static_cast<unsigned char>(c);
+    out += '%';
+    out += hex[byte >> 4];
+    out += hex[byte & 15];
   }
   return out;
+}
+
+std::string percent_encoded(std::string_view text) {
+  return percent_encoded(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+  });
 }
 
 }  // namespace egret

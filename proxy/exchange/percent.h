@@ -9,6 +9,8 @@ namespace egret {
 // Unreserved characters stay, everything else is encoded: a secret cannot break out of its segment
 // or parameter.
 std::string percent_encoded(std::string_view text);
+// The same where other characters may stay.
+std::string percent_encoded(std::string_view text, bool (*stays)(char));
 // Every valid %XX once; anything else stays as it is.
 std::string percent_decoded(std::string_view text);
 

@@ -95,6 +95,17 @@ Dialer::Dialer(asio::io_context& context, Deadlines& wheel, Resolver& resolver,
 
 Task<Result<std::vector<CheckedAddress>, Refusal>> Dialer::locate(const Permit& permit,
                                                                   const AddressRules& rules) {
+  auto checked = co_await look_up(permit, rules);
+  if (!checked) co_return checked;
+  for (const CheckedAddress& one : *checked) {
+    if (is_own_listener({one.address(), one.port()}, route_.own_listeners))
+      co_return refusal_of(Reason::loop);
+  }
+  co_return checked;
+}
+
+Task<Result<std::vector<CheckedAddress>, Refusal>> Dialer::look_up(const Permit& permit,
+                                                                   const AddressRules& rules) {
   std::vector<CheckedAddress> checked;
   if (const ResolvePin* pin = pin_for(rules, permit.target().host)) {
     auto address = check_pin(permit, *pin);

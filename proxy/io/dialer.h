@@ -36,7 +36,7 @@ struct OriginStream {
 // How connections leave.
 struct DialRoute {
   std::shared_ptr<const UpstreamProxy> proxy;       // null: straight
-  const std::vector<SocketAddress>& own_listeners;  // a proxy among them is a loop
+  const std::vector<SocketAddress>& own_listeners;  // what leads there is a loop
 };
 
 // One a worker.
@@ -45,7 +45,8 @@ class Dialer {
   Dialer(asio::io_context& context, Deadlines& wheel, Resolver& resolver, OriginSessions& sessions,
          DialLimits limits, DialRoute route);
 
-  // Where the permit's target is, every address checked; nothing is dialled yet.
+  // Where the permit's target is, every address checked; nothing is dialled yet. The gate itself is
+  // no origin (ATTACKS A25, G12).
   Task<Result<std::vector<CheckedAddress>, Refusal>> locate(const Permit& permit,
                                                             const AddressRules& rules);
   // What a record made before the dialling says: the address that is dialled first. Empty where it
@@ -60,6 +61,8 @@ class Dialer {
                                               HttpOffer offer);
 
  private:
+  Task<Result<std::vector<CheckedAddress>, Refusal>> look_up(const Permit& permit,
+                                                             const AddressRules& rules);
   // The upstream proxy where the target is not reached without it.
   const UpstreamProxy* proxy_for(const Permit& permit,
                                  const std::vector<CheckedAddress>& addresses) const;

@@ -49,7 +49,6 @@ class Http2Connection : private Http2Events {
   Http2Session& session() { return session_; }
   Stream& stream() { return stream_; }
   asio::any_io_executor executor() { return stream_.socket().get_executor(); }
-  std::size_t streams() const { return streams_.size(); }
   std::optional<WireFault> fault() const { return fault_ ? fault_ : session_.fault(); }
 
  private:

@@ -50,7 +50,6 @@ class Http2Stream {
 
   bool readable() const { return !received_.empty() || received_end_; }
   bool received_all() const { return received_end_ && received_.empty(); }
-  bool sent_all() const { return end_sent_; }
   bool is_open() const { return connection_ != nullptr; }
   bool refused() const { return refused_; }
   const FieldList& trailers() const { return received_trailers_; }

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 
+#include "policy/unique_fd.h"
+
 namespace egret {
 
 class SplicePipe {
@@ -10,18 +12,15 @@ class SplicePipe {
   static constexpr std::size_t bytes_max = 64 * 1024;
 
   SplicePipe();
-  ~SplicePipe();
-  SplicePipe(const SplicePipe&) = delete;
-  SplicePipe& operator=(const SplicePipe&) = delete;
 
   // False where there was no descriptor left: relay through a buffer then.
-  bool is_open() const { return in_ >= 0; }
-  int in() const { return in_; }    // written to
-  int out() const { return out_; }  // read from
+  bool is_open() const { return static_cast<bool>(in_); }
+  int in() const { return in_.get(); }    // written to
+  int out() const { return out_.get(); }  // read from
 
  private:
-  int in_ = -1;
-  int out_ = -1;
+  UniqueFd in_;
+  UniqueFd out_;
 };
 
 }  // namespace egret

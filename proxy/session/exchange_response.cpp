@@ -44,7 +44,8 @@ Task<std::optional<ResponseHead>> ExchangeSession::read_response_head() {
       if (lost && may_be_repeated(origin_->replay(), from_pool_, client_.head(),
                                   client_.request_length())) {
         repeated_ = true;
-        const auto addresses = co_await locate();
+        const auto addresses =
+            co_await worker_.dialer().locate(*admission_.permit, snapshot_->addresses);
         if (!addresses) {
           refusal_ = addresses.error();
           co_return std::nullopt;

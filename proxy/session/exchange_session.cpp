@@ -4,28 +4,11 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
-#include "policy/target/address_class.h"
-
 namespace egret {
 
 const FieldList ExchangeSession::no_trailers;
 
 namespace {
-
-// The gate as its own origin (ATTACKS A25, G12).
-bool leads_back(const std::vector<SocketAddress>& own_listeners,
-                const std::vector<CheckedAddress>& addresses) {
-  for (const CheckedAddress& address : addresses) {
-    for (const SocketAddress& own : own_listeners) {
-      if (own.port != address.port()) continue;
-      const bool wildcard = classify(own.address) == AddressClass::unspecified;
-      if (own.address == address.address() ||
-          (wildcard && classify(address.address()) == AddressClass::loopback))
-        return true;
-    }
-  }
-  return false;
-}
 
 // Says for its life that a connection is being made.
 class OneDial {
@@ -125,11 +108,6 @@ Task<void> ExchangeSession::fail(const Refusal& refusal) {
   co_await reply(refusal);
 }
 
-std::string ExchangeSession::pool_key() const {
-  return snapshot_->sandbox + '|' + admission_.addressed->target.text() + '|' +
-         std::to_string(snapshot_->generation);
-}
-
 // An upgrade is a thing of HTTP/1.1.
 HttpOffer ExchangeSession::offer() const {
   return admission_.websocket ? HttpOffer::http1 : HttpOffer::http2_and_http1;
@@ -137,18 +115,19 @@ HttpOffer ExchangeSession::offer() const {
 
 // Decides where, records, and only then lets anything go there.
 Task<bool> ExchangeSession::connect() {
-  const std::string key = pool_key();
+  pool_key_ = snapshot_->sandbox + '|' + admission_.addressed->target.text() + '|' +
+              std::to_string(snapshot_->generation);
   const bool shareable =
       admission_.addressed->target.scheme == Scheme::https && offer() == HttpOffer::http2_and_http1;
-  origin_ = worker_.pool().reuse(key, client_.head().method, offer());
+  origin_ = worker_.pool().reuse(pool_key_, client_.head().method, offer());
   if (!origin_ && shareable) {
-    co_await worker_.pool().wait_for_dial(key);
-    origin_ = worker_.pool().reuse(key, client_.head().method, offer());
+    co_await worker_.pool().wait_for_dial(pool_key_);
+    origin_ = worker_.pool().reuse(pool_key_, client_.head().method, offer());
   }
   from_pool_ = origin_ != nullptr;
   std::vector<CheckedAddress> addresses;
   if (!from_pool_) {
-    auto located = co_await locate();
+    auto located = co_await worker_.dialer().locate(*admission_.permit, snapshot_->addresses);
     if (!located) {
       const Refusal refusal = located.error();
       if (refusal.denial.reason == Reason::addr_forbidden ||
@@ -192,27 +171,18 @@ Task<bool> ExchangeSession::connect() {
   co_return true;
 }
 
-// Where the target is; the gate itself is no origin.
-Task<Result<std::vector<CheckedAddress>, Refusal>> ExchangeSession::locate() {
-  auto located = co_await worker_.dialer().locate(*admission_.permit, snapshot_->addresses);
-  if (located && leads_back(worker_.shared().own_listeners, *located))
-    co_return refusal_of(Reason::loop);
-  co_return located;
-}
-
 // A fresh connection, proved to be the target's; else refusal_ says why not.
 Task<bool> ExchangeSession::dial(const std::vector<CheckedAddress>& addresses) {
   if (refusal_) co_return false;  // a reload has closed it meanwhile
   const OriginTls* tls = worker_.shared().origin_tls.get().get();
-  const std::string key = pool_key();
-  const OneDial one_dial(worker_.pool(), key, worker_.context().get_executor());
+  const OneDial one_dial(worker_.pool(), pool_key_, worker_.context().get_executor());
   auto connected =
-      co_await worker_.dialer().connect(*admission_.permit, addresses, tls, key, offer());
+      co_await worker_.dialer().connect(*admission_.permit, addresses, tls, pool_key_, offer());
   if (!connected) {
     if (!refusal_) refusal_ = connected.error();
     co_return false;
   }
-  origin_ = worker_.pool().adopt(key, client_.head().method, std::move(*connected));
+  origin_ = worker_.pool().adopt(pool_key_, client_.head().method, std::move(*connected));
   audit_.connected(origin_->address());
   co_return !refusal_;
 }
@@ -302,7 +272,7 @@ Task<void> ExchangeSession::upload(BodyGuard& guard) {
 }
 
 void ExchangeSession::give_back_connection() {
-  if (!refusal_ && origin_) worker_.pool().give_back(pool_key(), std::move(origin_));
+  if (!refusal_ && origin_) worker_.pool().give_back(pool_key_, std::move(origin_));
 }
 
 // The origin need not go on with what nobody waits for.

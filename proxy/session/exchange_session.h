@@ -37,7 +37,6 @@ class ExchangeSession final : public LongLived {
   Task<void> reply(const Refusal& refusal);
   Task<void> fail(const Refusal& refusal);
   Task<bool> connect();
-  Task<Result<std::vector<CheckedAddress>, Refusal>> locate();
   Task<bool> dial(const std::vector<CheckedAddress>& addresses);
   Task<void> relay();
   Task<void> upload(BodyGuard& guard);
@@ -51,7 +50,6 @@ class ExchangeSession final : public LongLived {
   void response_broke(const BodyFault& fault);
   void give_back_connection();
   BodyLength length_for_origin(const BodyGuard& guard) const;
-  std::string pool_key() const;
   HttpOffer offer() const;
 
   Worker& worker_;
@@ -61,6 +59,8 @@ class ExchangeSession final : public LongLived {
   SnapshotPtr snapshot_;
   AuditScope audit_;
   Admission admission_;
+  // What may share an origin's connections and TLS sessions with this exchange.
+  std::string pool_key_;
   std::unique_ptr<OriginExchange> origin_;
   bool from_pool_ = false;
   bool repeated_ = false;

@@ -156,15 +156,21 @@ bool forbidden_in_trailers(std::string_view lower_case_name) {
          lower_case_name.starts_with("sec-websocket-") || is_credential_header(lower_case_name);
 }
 
+std::vector<std::string> list_elements(const FieldList& fields, std::string_view lower_case_name) {
+  std::vector<std::string> elements;
+  each_element(fields, lower_case_name, [&](std::string_view element) {
+    if (!element.empty()) elements.push_back(lower(element));
+  });
+  return elements;
+}
+
 bool lists_token(const FieldList& fields, std::string_view lower_case_name,
                  std::string_view lower_case_token) {
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (fields[i].name != lower_case_name) continue;
-    for (std::string_view list = fields[i].value; !list.empty();) {
-      if (same_ignoring_case(take_element(list), lower_case_token)) return true;
-    }
-  }
-  return false;
+  bool found = false;
+  each_element(fields, lower_case_name, [&](std::string_view element) {
+    found = found || same_ignoring_case(element, lower_case_token);
+  });
+  return found;
 }
 
 }  // namespace egret::syntax

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "policy/result.h"
 #include "proxy/wire/message.h"
@@ -109,6 +110,19 @@ Result<TargetForm, WireFault> target_form(std::string_view method, std::string_v
 // May this field stand behind a body? Framing, routing, credentials and what describes the body may
 // not.
 bool forbidden_in_trailers(std::string_view lower_case_name);
+
+// Visits the elements of the comma-separated lists in all fields of this name, trimmed.
+template <class Visit>
+void each_element(const FieldList& fields, std::string_view lower_case_name, Visit visit) {
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (fields[i].name != lower_case_name) continue;
+    for (std::string_view list = fields[i].value; !list.empty();)
+      visit(take_element(list));
+  }
+}
+
+// The elements of the comma-separated lists in all fields of this name, in lower case, none empty.
+std::vector<std::string> list_elements(const FieldList& fields, std::string_view lower_case_name);
 
 // Whether a list of tokens (Connection, …) in any of the fields of this name holds this one.
 bool lists_token(const FieldList& fields, std::string_view lower_case_name,

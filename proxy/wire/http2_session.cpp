@@ -1,16 +1,14 @@
 #include <algorithm>
-#include <cstdlib>
-#include <malloc.h>
 #include <new>
 #include <vector>
 
 #include <nghttp2/nghttp2.h>
 
 #include "policy/secret/grant.h"
-#include "policy/secret/secret.h"
 #include "proxy/wire/http2.h"
 #include "proxy/wire/http2_building.h"
 #include "proxy/wire/http2_callbacks.h"
+#include "proxy/wire/wiping_memory.h"
 
 namespace egret {
 namespace {
@@ -26,25 +24,16 @@ struct FreeOption {
   void operator()(nghttp2_option* option) const noexcept { nghttp2_option_del(option); }
 };
 
-// Towards origins the library's own copies of fields hold secrets: freed memory is wiped.
-void* wiping_malloc(std::size_t bytes, void*) {
-  return std::malloc(bytes);
-}
-void wiping_free(void* block, void*) {
-  if (block == nullptr) return;
-  wipe_bytes(block, ::malloc_usable_size(block));
-  std::free(block);
-}
-void* wiping_calloc(std::size_t count, std::size_t bytes, void*) {
-  return std::calloc(count, bytes);
-}
-void* wiping_realloc(void* block, std::size_t bytes, void*) {
-  void* const grown = std::malloc(bytes);
-  if (grown == nullptr || block == nullptr) return grown;
-  const std::size_t had = ::malloc_usable_size(block);
-  std::copy_n(static_cast<char*>(block), std::min(had, bytes), static_cast<char*>(grown));
-  wiping_free(block, nullptr);
-  return grown;
+// Towards origins the library's own copies of fields hold secrets.
+nghttp2_mem wiped_memory() {
+  return {nullptr, [](std::size_t bytes, void*) { return allocate_wiped(nullptr, bytes); },
+          [](void* memory, void*) { free_wiped(nullptr, memory); },
+          [](std::size_t items, std::size_t bytes_each, void*) {
+            return allocate_wiped_zeros(nullptr, items, bytes_each);
+          },
+          [](void* memory, std::size_t bytes, void*) {
+            return reallocate_wiped(nullptr, memory, bytes);
+          }};
 }
 
 bool carries_nothing(unsigned type, unsigned flags, std::size_t bytes) {
@@ -98,7 +87,7 @@ Http2Session::Http2Session(Role role, const Http2Limits& limits, Http2Events& ev
   if (role == Role::server) {
     nghttp2_session_server_new2(&session, http2_callbacks(), this, option.get());
   } else {
-    nghttp2_mem memory{nullptr, &wiping_malloc, &wiping_free, &wiping_calloc, &wiping_realloc};
+    nghttp2_mem memory = wiped_memory();
     nghttp2_session_client_new3(&session, http2_callbacks(), this, option.get(), &memory);
   }
   if (session == nullptr) throw std::bad_alloc();

@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "policy/secret/secret.h"
+#include "proxy/wire/wiping_memory.h"
 
 namespace egret {
 namespace {
@@ -20,29 +21,9 @@ constexpr int level = 1;
 constexpr unsigned deflate_window_bits = 12;
 constexpr int deflate_memory_level = 5;
 
-// Each piece of zlib's memory knows its size, so that it can be wiped.
-constexpr std::size_t size_bytes = alignof(std::max_align_t);
-
-void* allocate(void*, unsigned count, unsigned size) {
-  const std::size_t bytes = std::size_t{count} * size + size_bytes;
-  void* piece = std::calloc(1, bytes);
-  if (piece == nullptr) return nullptr;
-  std::memcpy(piece, &bytes, sizeof bytes);
-  return static_cast<char*>(piece) + size_bytes;
-}
-
-void free_wiped(void*, void* address) {
-  if (address == nullptr) return;
-  void* piece = static_cast<char*>(address) - size_bytes;
-  std::size_t bytes = 0;
-  std::memcpy(&bytes, piece, sizeof bytes);
-  wipe_bytes(piece, bytes);
-  std::free(piece);
-}
-
 ZlibStream new_stream(int (*end)(z_stream_s*)) {
   ZlibStream stream(new z_stream_s{}, ZlibDeleter{end});
-  stream->zalloc = allocate;
+  stream->zalloc = allocate_wiped_items;
   stream->zfree = free_wiped;
   return stream;
 }

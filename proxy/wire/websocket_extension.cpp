@@ -82,13 +82,10 @@ std::string text_of(const Parameters& parameters) {
 
 std::vector<Parameters> offers_in(const FieldList& fields) {
   std::vector<Parameters> offers;
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (fields[i].name != field_name) continue;
-    // A quoted comma cuts its element in two, neither of which is an offer.
-    for (std::string_view list = fields[i].value; !list.empty();) {
-      if (const auto offer = parse(syntax::take_element(list))) offers.push_back(*offer);
-    }
-  }
+  // A quoted comma cuts its element in two, neither of which is an offer.
+  syntax::each_element(fields, field_name, [&](std::string_view element) {
+    if (const auto offer = parse(element)) offers.push_back(*offer);
+  });
   return offers;
 }
 

@@ -41,14 +41,11 @@ std::string base64_of_digest(const std::array<std::uint8_t, 20>& digest) {
 
 // Whether the request offered this as an element of the list; parameters behind `;` do not count.
 bool was_offered(const FieldList& fields, std::string_view field_name, std::string_view element) {
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (fields[i].name != field_name) continue;
-    for (std::string_view list = fields[i].value; !list.empty();) {
-      std::string_view offered = syntax::take_element(list);
-      if (syntax::take_element(offered, ';') == element) return true;
-    }
-  }
-  return false;
+  bool offered = false;
+  syntax::each_element(fields, field_name, [&](std::string_view one) {
+    offered = offered || syntax::take_element(one, ';') == element;
+  });
+  return offered;
 }
 
 // Null where it is fine.

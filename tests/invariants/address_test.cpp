@@ -28,3 +28,23 @@ TEST_CASE("a metadata address is refused whatever opens it, and the gate is not 
   }
   CHECK(status(ask("127.0.0.1:" + std::to_string(port))) == 508);
 }
+
+TEST_CASE("a tunnel to the gate itself is refused, too") {
+  AddressRules rules;
+  rules.allowed.push_back(*Cidr::parse("127.0.0.0/8"));
+  Assembled gate;
+  const std::uint16_t port = gate.add(policy_of({}, rules));
+  gate.sandbox().replace(policy_of({allow("127.0.0.1").ports({port}).tunnel()}, rules));
+  gate.start();
+  const std::string itself = "127.0.0.1:" + std::to_string(port);
+  Peer client(connected(port));
+  client.send("CONNECT " + itself + " HTTP/1.1\r\nhost: " + itself + "\r\n\r\n");
+  client.receive_message();
+  client.send("GET / HTTP/1.1\r\n\r\n");
+  CHECK(client.receive_message().empty());
+  gate.stop();
+  const auto records = gate.records("connection");
+  REQUIRE(records.size() == 1);
+  CHECK(records[0]["decision"] == "deny");
+  CHECK(records[0]["reason"] == "loop");
+}
