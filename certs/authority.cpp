@@ -119,6 +119,7 @@ Result<Leaf, CertFault> CertificateAuthority::mint(const Host& host, Clock::time
       X509_sign(leaf.get(), parts_->key.get(), EVP_sha256()) <= 0) {
     return openssl_fault("cannot mint a certificate for " + host.text());
   }
+  settle(leaf.get());
   const Clock::time_point not_after = end_of(leaf.get());
   return Leaf{std::move(leaf), parts_->leaf_key.get(), parts_->certificate.get(), not_after};
 }
@@ -156,7 +157,9 @@ Clock::time_point CertificateAuthority::not_after() const {
 }
 
 CertificateAuthority::CertificateAuthority(std::unique_ptr<Parts> parts)
-    : parts_(std::move(parts)) {}
+    : parts_(std::move(parts)) {
+  settle(parts_->certificate.get());
+}
 CertificateAuthority::CertificateAuthority(CertificateAuthority&&) noexcept = default;
 CertificateAuthority& CertificateAuthority::operator=(CertificateAuthority&&) noexcept = default;
 CertificateAuthority::~CertificateAuthority() = default;

@@ -7,6 +7,10 @@
 
 namespace egret {
 
+void settle(X509* certificate) noexcept {
+  X509_check_purpose(certificate, -1, 0);  // -1: no purpose, only the parsing
+}
+
 void FreePkey::operator()(EVP_PKEY* key) const noexcept {
   EVP_PKEY_free(key);
 }

@@ -35,6 +35,10 @@ using Asn1BitsPtr = Owned<ASN1_BIT_STRING, ASN1_BIT_STRING_free>;
 using GeneralNamePtr = Owned<GENERAL_NAME, GENERAL_NAME_free>;
 using GeneralNamesPtr = Owned<GENERAL_NAMES, GENERAL_NAMES_free>;
 
+// Parses the extensions now. OpenSSL does it when they are needed first and keeps the result in the
+// certificate: that has to be over when threads begin to share it.
+void settle(X509* certificate) noexcept;
+
 // `what: <the oldest reason in OpenSSL's queue>`; the queue is empty afterwards.
 CertFault openssl_fault(std::string what);
 

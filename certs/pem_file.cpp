@@ -39,8 +39,10 @@ Result<std::vector<X509Ptr>, CertFault> parse_certificates(const std::string& pe
   if (!bio) return openssl_fault("cannot read " + path);
   std::vector<X509Ptr> found;
   ERR_clear_error();
-  while (X509Ptr certificate{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)})
+  while (X509Ptr certificate{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
+    settle(certificate.get());
     found.push_back(std::move(certificate));
+  }
   const unsigned long error = ERR_peek_last_error();
   const bool at_end =
       ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;

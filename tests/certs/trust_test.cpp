@@ -1,6 +1,9 @@
 #include "certs/trust.h"
 
+#include <atomic>
 #include <functional>
+#include <thread>
+#include <vector>
 
 #include <doctest/doctest.h>
 #include <openssl/err.h>
@@ -317,4 +320,30 @@ TEST_CASE("each of the system's roots is acceptable as the end of a chain under 
   }
   ERR_clear_error();
   CHECK(roots > 0);
+}
+
+// A verification by itself: a handshake before it would put the threads in an order.
+TEST_CASE("threads that share one trust store all verify by it") {
+  constexpr int threads = 4;
+  std::vector<Made> leaves;
+  for (int i = 0; i < threads; ++i)
+    leaves.push_back(make(leaf_recipe("DNS:a.test"), &zoo().root));
+  for (int round = 0; round < 50; ++round) {
+    const StorePtr roots = zoo().trust(zoo().root);
+    std::atomic<int> verified{0};
+    std::atomic<int> waiting{threads};
+    std::vector<std::thread> verifiers;
+    for (const Made& leaf : leaves) {
+      verifiers.emplace_back([&] {
+        const Owned<X509_STORE_CTX, X509_STORE_CTX_free> context{X509_STORE_CTX_new()};
+        X509_STORE_CTX_init(context.get(), roots.get(), leaf.certificate.get(), nullptr);
+        for (--waiting; waiting > 0;)
+          std::this_thread::yield();
+        if (X509_verify_cert(context.get()) == 1) ++verified;
+      });
+    }
+    for (std::thread& verifier : verifiers)
+      verifier.join();
+    REQUIRE(verified == threads);
+  }
 }
