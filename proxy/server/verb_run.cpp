@@ -1,145 +1,18 @@
-#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <utility>
 
-#include "certs/trust.h"
 #include "proxy/secrets/source.h"
 #include "proxy/server/control.h"
-#include "proxy/server/environment.h"
 #include "proxy/server/hardening.h"
-#include "proxy/server/text_file.h"
+#include "proxy/server/run_plan.h"
+#include "proxy/server/sandbox_kind.h"
 #include "proxy/server/verbs.h"
-#include "sandbox-glue/process/host_view.h"
-#include "sandbox-glue/process/process_sandbox.h"
 
 namespace egret {
 namespace {
 
 constexpr const char* local_config = "egret.yaml";
-constexpr const char* bundle_inside = "/run/egret/ca-bundle.pem";
-constexpr const char* trust_store_inside = "/run/egret/truststore.jks";
-
-std::string own_variable(const Variables& own, std::string_view name) {
-  for (const auto& [key, value] : own) {
-    if (key == name) return value;
-  }
-  return {};
-}
-
-// Every secret that the file or a flag knows, this sandbox's or not: none of their sources is for
-// it.
-std::vector<SecretConfig> all_secrets(const Config& config, const SandboxSetup& sandbox) {
-  std::vector<SecretConfig> out = sandbox.secrets;
-  for (const auto& [name, secret] : config.secrets)
-    out.push_back(secret);
-  return out;
-}
-
-std::vector<std::string> environment_sources(const Config& config, const SandboxSetup& sandbox) {
-  std::vector<std::string> out;
-  for (const SecretConfig& secret : all_secrets(config, sandbox)) {
-    if (const auto* from = std::get_if<SecretSourceEnv>(&secret.from))
-      out.push_back(from->variable);
-  }
-  return out;
-}
-
-std::vector<std::string> absolute_paths(const std::vector<std::string>& paths) {
-  std::vector<std::string> out;
-  for (const std::string& path : paths)
-    out.push_back(std::filesystem::absolute(path).lexically_normal());
-  return out;
-}
-
-// Whether the file, or a link by that name, lies where the command may write.
-bool can_be_changed(const std::string& file, const std::vector<std::string>& writable) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  const fs::path path = fs::absolute(file);
-  const std::string real = fs::weakly_canonical(path, error);
-  const std::string named = fs::weakly_canonical(path.parent_path(), error) / path.filename();
-  return std::any_of(writable.begin(), writable.end(), [&](const std::string& folder) {
-    const std::string place = fs::weakly_canonical(folder, error);
-    return is_within(real, place) || is_within(named, place);
-  });
-}
-
-// What must not be visible inside, wherever it lies: state, audit, secret files, the configuration;
-// and the programs that the gate runs, where the command could change them.
-std::vector<std::string> hidden_paths(const Config& config, const SandboxSetup& sandbox,
-                                      std::vector<std::string> writable) {
-  writable.push_back(std::filesystem::current_path());
-  std::vector<std::string> out = {config.state, config.audit_file};
-  if (!config.file.empty()) out.push_back(std::filesystem::absolute(config.file));
-  // What a later run would find.
-  if (std::filesystem::exists(local_config)) out.push_back(std::filesystem::absolute(local_config));
-  for (const SecretConfig& secret : all_secrets(config, sandbox)) {
-    if (const auto* from = std::get_if<SecretSourceFile>(&secret.from)) out.push_back(from->path);
-    const auto* program = std::get_if<SecretSourceExec>(&secret.from);
-    if (program != nullptr && can_be_changed(program->argv.front(), writable))
-      out.push_back(program->argv.front());
-  }
-  for (const ClientCertConfig& one : config.origins.client_certs)
-    out.push_back(one.key_file);
-  return out;
-}
-
-Result<void, Failure> make_private_places(const Config& config) {
-  if (auto made = make_private_directory(config.state); !made) return made;
-  return touch_private_file(config.audit_file);
-}
-
-struct Prepared {
-  GateSetup setup;
-  CertificateAuthority authority;
-  SnapshotPtr snapshot;
-  SandboxRequest request;
-};
-
-// Everything that can fail because of what somebody wrote, before anything is started.
-Result<Prepared, Failure> prepare(const RunFlags& flags) {
-  auto setup = setup_for_sandbox(flags);
-  if (!setup) return setup.error();
-  const SandboxSetup& sandbox = setup->sandboxes.front();
-  auto snapshot = snapshot_of(sandbox, setup->config, 1);
-  if (!snapshot) return snapshot.error();
-  if (auto readable = client_certificates(setup->config); !readable) return readable.error();
-  auto authority = CertificateAuthority::generate(sandbox.name, {});
-  if (!authority) return Failure{"egret: " + authority.error().what, 70};
-  auto bundle = trust_bundle(setup->config, *authority);
-  if (!bundle) return bundle.error();
-
-  const Variables own = own_environment();
-  Variables added = placeholder_variables((*snapshot)->grants);
-  for (auto& variable :
-       trust_variables(bundle_inside, trust_store_inside, own_variable(own, "JAVA_TOOL_OPTIONS"))) {
-    added.push_back(std::move(variable));
-  }
-  added.emplace_back("EGRET_SANDBOX", sandbox.name);
-  auto environment = environment_for_sandbox(
-      own, added, environment_sources(setup->config, sandbox), flags.pass, (*snapshot)->grants);
-  if (!environment.hidden.empty() && !flags.quiet) {
-    std::cerr << "egret: not passed into the sandbox:";
-    for (const std::string& name : environment.hidden)
-      std::cerr << ' ' << name;
-    std::cerr << " (make it a secret with --secret NAME, or pass it as it is with --env NAME)\n";
-  }
-  // What is hidden has to be there before: nothing inside may put something of its own in its
-  // place.
-  if (auto made = make_private_places(setup->config); !made) return made.error();
-  SandboxRequest request;
-  request.command = flags.command;
-  request.working_directory = std::filesystem::current_path();
-  request.writable_paths = absolute_paths(flags.writable);
-  request.hidden_paths = hidden_paths(setup->config, sandbox, request.writable_paths);
-  request.environment = std::move(environment.variables);
-  request.files = {{bundle_inside, *bundle}, {trust_store_inside, jks_trust_store(*bundle)}};
-  for (const std::string& file : system_bundle_files())
-    request.files.push_back({file, *bundle});
-  return Prepared{std::move(*setup), std::move(*authority), std::move(*snapshot),
-                  std::move(request)};
-}
 
 Failure of(const SetupFault& fault) {
   return {"egret: the sandbox cannot be set up here: " + fault.what +
@@ -178,40 +51,39 @@ int run_verb(const RunFlags& flags) {
          "clone https://github.com/owner/repo",
          2});
   }
-  auto prepared = prepare(flags);
-  if (!prepared) return fail(prepared.error());
-  const SandboxSetup setup = prepared->setup.sandboxes.front();
+  auto plan = plan_run(flags);
+  if (!plan) return fail(plan.error());
+  const SandboxSetup setup = plan->setup.sandboxes.front();
   if (flags.dry_run) {
-    std::cout << describe_plan(prepared->request);
+    std::cout << describe_sandbox(flags, plan->request);
     return 0;
   }
-  for (const std::string& variable : environment_sources(prepared->setup.config, setup))
+  for (const std::string& variable : environment_sources(plan->setup.config, setup))
     forget_variable(variable);
-  auto sandbox = ProcessSandbox::start(std::move(prepared->request));
+  auto sandbox = start_sandbox(flags, std::move(plan->request));
   if (!sandbox) return fail(of(sandbox.error()));
-  for (const std::string& note : sandbox->notes())
+  for (const std::string& note : (*sandbox)->notes())
     std::cerr << "egret: " << note << "\n";
   protect_memory();
   const SignalsBlocked signals_blocked;  // the gate's threads leave every signal to this one
 
   // A reload reads the file that was there at the start, not one that the command has made since.
   RunFlags again = flags;
-  again.config = prepared->setup.config.file;
+  again.config = plan->setup.config.file;
   const MakeSetup remake = [again] { return setup_for_sandbox(again); };
   const bool had_local_file = std::filesystem::exists(local_config);
-  auto gate = Gate::create(std::move(prepared->setup), remake, "run");
+  auto gate = Gate::create(std::move(plan->setup), remake, "run");
   if (!gate) return fail(gate.error());
-  if (auto added = (*gate)->add_sandbox(setup, std::move(prepared->authority), prepared->snapshot);
-      !added)
+  if (auto added = (*gate)->add_sandbox(setup, std::move(plan->authority), plan->snapshot); !added)
     return fail(added.error());
   (*gate)->start();
-  (*gate)->attach(setup.name, std::move(sandbox->sockets()));
+  (*gate)->attach(setup.name, std::move((*sandbox)->sockets()));
   auto control = ControlSocket::open(**gate, (*gate)->config().state);
   if (!control)
     std::cerr << control.error().text
               << " (`egret status` and `egret reload` cannot reach this run)\n";
   signals_blocked.restore();
-  const auto status = sandbox->run();
+  const auto status = (*sandbox)->run();
   if (control) control->reset();
   (*gate)->stop();
   if (!had_local_file) set_aside_new_config();

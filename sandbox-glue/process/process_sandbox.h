@@ -18,51 +18,28 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "policy/result.h"
 #include "sandbox-glue/namespace/fault.h"
+#include "sandbox-glue/namespace/held_sandbox.h"
+#include "sandbox-glue/namespace/sandbox_request.h"
 #include "sandbox-glue/namespace/sockets.h"
 
 namespace egret {
 
-// A file that appears read-only inside; its content lives in memory and never touches the disk.
-struct SandboxFile {
-  std::string path;  // absolute, as seen inside, e.g. /run/egret/ca-bundle.pem
-  std::string content;
-};
-
-struct SandboxRequest {
-  std::vector<std::string> command;  // argv; found through PATH of `environment`
-  std::string working_directory;     // absolute; writable inside unless notes() says otherwise
-  std::vector<std::string> writable_paths;  // --rw; must exist
-  // Files and directories that must not be visible: state directory, secret files, control socket.
-  // What does not exist is skipped. They win over everything else that is visible.
-  std::vector<std::string> hidden_paths;
-  std::vector<std::pair<std::string, std::string>> environment;  // the complete environment
-  std::vector<SandboxFile> files;
-};
-
-class ProcessSandbox {
+class ProcessSandbox : public HeldSandbox {
  public:
   static Result<ProcessSandbox, SetupFault> start(SandboxRequest request);
 
   ProcessSandbox(ProcessSandbox&&) noexcept;
   ProcessSandbox& operator=(ProcessSandbox&&) noexcept;
-  ~ProcessSandbox();  // kills and reaps
+  ~ProcessSandbox() override;  // kills and reaps
 
-  // Owned by the sandbox until moved from.
-  NamespaceSockets& sockets();
-
-  // What a person should be told on stderr, e.g. that the working directory is not exposed.
-  const std::vector<std::string>& notes() const;
-
-  // Runs the command to its end: its exit status, or 128+N when signal N killed it. Call it once.
-  Result<int, SetupFault> run();
-
-  // Ends everything inside. Idempotent.
-  void kill() noexcept;
+  NamespaceSockets& sockets() override;
+  const std::vector<std::string>& notes() const override;
+  Result<int, SetupFault> run() override;
+  void kill() noexcept override;
 
  private:
   struct State;
