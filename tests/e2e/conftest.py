@@ -19,9 +19,11 @@ from support.fetching import Fetching, pub_test_config  # noqa: E402
 from support.gate import Gate  # noqa: E402
 from support.home import Home  # noqa: E402
 from support.internet import Internet  # noqa: E402
+from support.leak_matrix import LeakWorld  # noqa: E402
 from support.nginx import Http2Origin  # noqa: E402
 from support.origin import Origin  # noqa: E402
 from support.pki import TestAuthority  # noqa: E402
+from support.work_matrix import WorkWorld  # noqa: E402
 
 TEST_SECONDS = 60
 
@@ -148,6 +150,21 @@ def secret_gate(start_gate, demo, canary):
     placeholder for the same secret."""
     config = demo(secrets=["DEMO_TOKEN"])
     return start_gate(config, {"DEMO_REAL": canary.value}, [canary])
+
+
+# --- what every kind of sandbox is tested with
+
+
+@pytest.fixture
+def leak_world():
+    with LeakWorld() as world:
+        yield world
+
+
+@pytest.fixture
+def work_world(directory, authority, origin, http2_origin, demo, canary):
+    with WorkWorld(directory, authority, origin, http2_origin, demo, canary) as world:
+        yield world
 
 
 # --- a machine with an internet and a DNS of its own

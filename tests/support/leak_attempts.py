@@ -1,6 +1,7 @@
-"""Runs inside the sandbox (copied there by test_leak.py): tries every way out, and prints as JSON
-what each attempt got. What it shall try comes as JSON in argv (test_leak.py, given())."""
+"""Runs inside the sandbox (leak_matrix.py gives it to python3 -c): tries every way out, and prints
+as JSON what each attempt got. What it shall try comes as JSON in argv (LeakWorld.given())."""
 
+import glob
 import json
 import os
 import socket
@@ -79,6 +80,34 @@ def unix(path):
         return "REACHED" if sock.recv(100) == CANARY else "connected"
 
 
+def resolver(address, port=53):
+    """A question for a name that only a leak could answer; DNS over TLS is `tcp … 853` below."""
+    question = b"\x12\x34\x01\x00\x00\x01" + bytes(6)
+    question += b"\x04leak\x04evil\x04test\x00\x00\x10\x00\x01"
+    with socket.socket(family_of(address), socket.SOCK_DGRAM) as sock:
+        sock.settimeout(WAIT_S)
+        sock.sendto(question, (address, port))
+        got = sock.recv(4096)
+    return "REACHED" if CANARY in got else f"answered: {got[:4]!r}"
+
+
+def quic(address):
+    """The first datagram of a QUIC connection, as long as its kind has to be."""
+    head = b"\xc3\x00\x00\x00\x01\x08canary7f\x00\x00\x44\xb0"
+    with socket.socket(family_of(address), socket.SOCK_DGRAM) as sock:
+        sock.settimeout(0.5)
+        sock.connect((address, 443))
+        sock.send(head + bytes(1200 - len(head)))
+        got = sock.recv(4096)
+    return "REACHED" if CANARY in got else f"answered: {got[:4]!r}"
+
+
+def control_sockets(folder):
+    """Is there a gate's control socket in sight, and does one answer?"""
+    found = glob.glob(folder + "/*") or [folder + "/none"]
+    return "REACHED" if [path for path in found if unix(path)] else "none"
+
+
 def command(*words):
     done = subprocess.run(words, capture_output=True, text=True, timeout=5)
     return "REACHED" if done.returncode == 0 else f"refused: {done.stderr.strip()[-60:]}"
@@ -97,12 +126,16 @@ def enter_other_namespaces():
 
 
 threads = []
+for target in ("8.8.8.8", "2001:4860:4860::8888", GIVEN["v4"], GIVEN["v6"]):
+    attempt(f"dns {target}")(lambda t=target: resolver(t))
+    attempt(f"quic {target}")(lambda t=target: quic(t))
 for target in (GIVEN["v4"], GIVEN["v6"], "198.51.100.9", "2001:db8:77::9", "169.254.169.254",
                GIVEN["host_v4"], GIVEN["host_v6"]):  # fmt: skip
     for port in (22, 53, 80, 123, 443, 853, 8080, 9999):
         attempt(f"tcp {target} {port}")(lambda t=target, p=port: tcp(t, p))
         attempt(f"udp {target} {port}")(lambda t=target, p=port: udp(t, p))
-for target in ("255.255.255.255", "224.0.0.251", "ff02::fb%lo", "203.0.113.255"):
+for target in ("255.255.255.255", "224.0.0.251", "ff02::fb%lo", "203.0.113.255",
+               "239.255.255.250"):  # fmt: skip
     attempt(f"udp {target} 5353")(lambda t=target: udp(t, 5353))
 for target in (GIVEN["v4"], GIVEN["v6"]):
     family = family_of(target)
@@ -130,10 +163,19 @@ attempt("packet")(packet)
 for target in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::ffff:127.0.0.1", "127.0.0.53"):
     attempt(f"host loopback {target}")(lambda t=target: tcp(t, GIVEN["loopback_port"]))
 attempt("abstract socket")(lambda: unix("\0" + GIVEN["abstract"]))
+attempt("gate's control socket")(lambda: control_sockets(GIVEN["control"]))
+for target in ("127.0.0.1", "::1", GIVEN["host_v4"]):
+    attempt(f"another sandbox {target}")(lambda t=target: tcp(t, GIVEN["other_port"]))
 attempt("other namespaces")(enter_other_namespaces)
 attempt("nft flush")(lambda: command("nft", "flush", "ruleset"))
 attempt("ip link add")(lambda: command("ip", "link", "add", "x0", "type", "dummy"))
 attempt("ip route del")(lambda: command("ip", "route", "del", "local", "0.0.0.0/0", "dev", "lo"))
+attempt("as root of a user namespace, nft")(
+    lambda: command("unshare", "-Ur", "nft", "flush", "ruleset")
+)
+attempt("as root of a user namespace, ip")(
+    lambda: command("unshare", "-Ur", "ip", "link", "add", "x0", "type", "dummy")
+)
 attempt("nsenter 1")(lambda: command("nsenter", "-t", "1", "-n", "true"))
 
 for thread in threads:
