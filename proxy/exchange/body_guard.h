@@ -25,6 +25,8 @@ class BodyGuard {
   BodyGuard(const SandboxSnapshot& snapshot, const Target& target, const FieldList& request_fields,
             std::size_t step_bytes = step_bytes_default);
 
+  // Else every step would pass on what comes as it is.
+  bool searches() const { return rewriter_.has_value(); }
   // As BodyRewriter::step(). On a refusal nothing of `out` may be sent, and nothing after it.
   Result<Progress, Refusal> step(std::string_view& in, Behind behind, std::string& out);
   // What leaves may be longer or shorter than what came: the body has to be chunked.

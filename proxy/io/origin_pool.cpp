@@ -9,11 +9,8 @@ namespace egret {
 
 std::unique_ptr<OriginExchange> OriginPool::reuse(const std::string& key, const std::string& method,
                                                   HttpOffer offer) {
-  if (const auto found = shared_.find(key);
-      found != shared_.end() && offer == HttpOffer::http2_and_http1) {
-    for (const auto& connection : found->second) {
-      if (connection->has_room()) return connection->begin(method);
-    }
+  if (offer == HttpOffer::http2_and_http1) {
+    if (auto shared = share(key, method)) return shared;
   }
   const auto found = idle_.find(key);
   if (found == idle_.end()) return nullptr;
@@ -31,6 +28,16 @@ std::unique_ptr<OriginExchange> OriginPool::reuse(const std::string& key, const 
   return nullptr;
 }
 
+std::unique_ptr<OriginExchange> OriginPool::share(const std::string& key,
+                                                  const std::string& method) {
+  const auto found = shared_.find(key);
+  if (found == shared_.end()) return nullptr;
+  for (const auto& connection : found->second) {
+    if (connection->has_room()) return connection->begin(method);
+  }
+  return nullptr;
+}
+
 std::unique_ptr<OriginExchange> OriginPool::adopt(const std::string& key, const std::string& method,
                                                   OriginStream origin) {
   if (agreed_on_http2(origin.stream->ssl())) {
@@ -44,7 +51,7 @@ std::unique_ptr<OriginExchange> OriginPool::adopt(const std::string& key, const 
   return connection;
 }
 
-Task<void> OriginPool::wait_for_dial(const std::string& key) {
+Task<void> OriginPool::wait_for_announced(const std::string& key) {
   const auto found = dials_.find(key);
   if (found == dials_.end() || http1_only_.contains(key)) co_return;
   const std::shared_ptr<Dial> dial = found->second;
@@ -52,8 +59,10 @@ Task<void> OriginPool::wait_for_dial(const std::string& key) {
   co_await dial->over.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
-void OriginPool::dial_begins(const std::string& key, const asio::any_io_executor& executor) {
-  auto& dial = dials_[key];
+OriginPool::Announced::Announced(OriginPool& pool, std::string key,
+                                 const asio::any_io_executor& executor)
+    : pool_(pool), key_(std::move(key)) {
+  auto& dial = pool_.dials_[key_];
   if (!dial) {
     dial = std::make_shared<Dial>(executor);
     dial->over.expires_at(asio::steady_timer::time_point::max());
@@ -61,11 +70,11 @@ void OriginPool::dial_begins(const std::string& key, const asio::any_io_executor
   ++dial->running;
 }
 
-void OriginPool::dial_ends(const std::string& key) {
-  const auto found = dials_.find(key);
-  if (found == dials_.end()) return;
+OriginPool::Announced::~Announced() {
+  const auto found = pool_.dials_.find(key_);
+  if (found == pool_.dials_.end()) return;
   found->second->over.cancel();  // whatever came of it: who waits looks again
-  if (--found->second->running == 0) dials_.erase(found);
+  if (--found->second->running == 0) pool_.dials_.erase(found);
 }
 
 void OriginPool::give_back(const std::string& key, std::unique_ptr<OriginExchange> exchange) {

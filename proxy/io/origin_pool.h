@@ -23,18 +23,30 @@ class OriginPool {
   OriginPool(const Http1Limits& http1, const Http2Limits& http2, const OriginTimeouts& timeouts)
       : http1_(http1), http2_(http2), timeouts_(timeouts) {}
 
+  // Says for its life that a connection is being looked for, which others may share.
+  class Announced {
+   public:
+    Announced(OriginPool& pool, std::string key, const asio::any_io_executor& executor);
+    ~Announced();
+    Announced(const Announced&) = delete;
+    Announced& operator=(const Announced&) = delete;
+
+   private:
+    OriginPool& pool_;
+    std::string key_;
+  };
+
   // An exchange on a connection that stands, or null: dial.
   std::unique_ptr<OriginExchange> reuse(const std::string& key, const std::string& method,
                                         HttpOffer offer);
+  // The same on an HTTP/2 connection only.
+  std::unique_ptr<OriginExchange> share(const std::string& key, const std::string& method);
   // The first exchange of a fresh connection.
   std::unique_ptr<OriginExchange> adopt(const std::string& key, const std::string& method,
                                         OriginStream origin);
-  // Waits while a connection for this key is being made that others may share. Only where it is not
-  // known that the origin speaks HTTP/1 alone.
-  Task<void> wait_for_dial(const std::string& key);
-  // Between these two a connection is being made.
-  void dial_begins(const std::string& key, const asio::any_io_executor& executor);
-  void dial_ends(const std::string& key);
+  // Waits while somebody has announced a connection for this key. Only where it is not known that
+  // the origin speaks HTTP/1 alone.
+  Task<void> wait_for_announced(const std::string& key);
   // The exchange is over: keeps its connection where another may follow on it.
   void give_back(const std::string& key, std::unique_ptr<OriginExchange> exchange);
   // Closes what the origins have closed or what is too old. Call now and then.
@@ -45,7 +57,7 @@ class OriginPool {
 
  private:
   static constexpr std::size_t known_max = 4096;
-  // Everybody who waits for one dial waits for this timer's end.
+  // Everybody who waits for one connection waits for this timer's end.
   struct Dial {
     explicit Dial(const asio::any_io_executor& executor) : over(executor) {}
     asio::steady_timer over;

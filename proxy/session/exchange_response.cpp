@@ -32,6 +32,26 @@ void ExchangeSession::response_broke(const BodyFault& fault) {
   }
 }
 
+// Another connection than the one that was lost; else refusal_ says why not.
+Task<bool> ExchangeSession::connect_again() {
+  if (shareable()) {
+    co_await worker_.pool().wait_for_announced(pool_key_);
+    origin_ = worker_.pool().share(pool_key_, client_.head().method);
+    if (origin_) {
+      audit_.connected(origin_->address());
+      co_return !refusal_;
+    }
+  }
+  std::optional<OriginPool::Announced> announced;
+  if (shareable()) announced.emplace(worker_.pool(), pool_key_, worker_.context().get_executor());
+  const auto addresses = co_await worker_.dialer().locate(*admission_.permit, snapshot_->addresses);
+  if (!addresses) {
+    refusal_ = addresses.error();
+    co_return false;
+  }
+  co_return co_await dial(*addresses);
+}
+
 // The final head; interim ones are passed on. Asks once more on a fresh connection where nobody can
 // have acted on the request.
 Task<std::optional<ResponseHead>> ExchangeSession::read_response_head() {
@@ -44,14 +64,8 @@ Task<std::optional<ResponseHead>> ExchangeSession::read_response_head() {
       if (lost && may_be_repeated(origin_->replay(), from_pool_, client_.head(),
                                   client_.request_length())) {
         repeated_ = true;
-        const auto addresses =
-            co_await worker_.dialer().locate(*admission_.permit, snapshot_->addresses);
-        if (!addresses) {
-          refusal_ = addresses.error();
-          co_return std::nullopt;
-        }
-        const bool dialled = co_await dial(*addresses);
-        if (!dialled) co_return std::nullopt;
+        const bool connected = co_await connect_again();
+        if (!connected) co_return std::nullopt;
         co_await send_request_head(BodyLength());
         co_await origin_->finish_request(no_trailers);
         continue;
@@ -118,7 +132,6 @@ Task<void> ExchangeSession::relay_body(ResponseHead& head) {
   const BodyLength length = guard.length_for_client(from_origin, client_.takes_chunks());
   const std::uint64_t redacted_in_head = record.redactions;
   bool head_sent = false;
-  std::string out;
   while (true) {
     BodyPiece piece;
     // The head leaves at once unless the body's first bytes are already here to go with it.
@@ -131,7 +144,7 @@ Task<void> ExchangeSession::relay_body(ResponseHead& head) {
       piece = *read;
     }
     record.bytes_down += piece.data.size();
-    const bool passed = co_await relay_piece(piece, guard, head, length, out);
+    const bool passed = co_await relay_piece(piece, guard, head, length);
     record.redactions = redacted_in_head + guard.redactions();
     if (!passed) co_return;
     head_sent = true;
@@ -146,10 +159,11 @@ Task<void> ExchangeSession::relay_body(ResponseHead& head) {
 }
 
 // All that comes of one piece, in steps: each is sent before the next one is made. The head goes
-// with the first. `out` is room to work in.
+// with the first.
 Task<bool> ExchangeSession::relay_piece(BodyPiece piece, ResponseGuard& guard, ResponseHead& head,
-                                        BodyLength length, std::string& out) {
+                                        BodyLength length) {
   const Behind behind = piece.end ? Behind::end : Behind::pause;
+  std::string out;  // here, so that an answer that waits holds nothing
   for (Progress progress = Progress::again; progress == Progress::again;) {
     std::string_view data = piece.data;
     if (guard.searches()) {

@@ -8,26 +8,6 @@ namespace egret {
 
 const FieldList ExchangeSession::no_trailers;
 
-namespace {
-
-// Says for its life that a connection is being made.
-class OneDial {
- public:
-  OneDial(OriginPool& pool, const std::string& key, const asio::any_io_executor& executor)
-      : pool_(pool), key_(key) {
-    pool_.dial_begins(key_, executor);
-  }
-  ~OneDial() { pool_.dial_ends(key_); }
-  OneDial(const OneDial&) = delete;
-  OneDial& operator=(const OneDial&) = delete;
-
- private:
-  OriginPool& pool_;
-  const std::string& key_;
-};
-
-}  // namespace
-
 ExchangeSession::ExchangeSession(Worker& worker, Sandbox& sandbox,
                                  const ConnectionFacts& connection, const Ingress& ingress,
                                  ClientExchange& client)
@@ -113,69 +93,71 @@ HttpOffer ExchangeSession::offer() const {
   return admission_.websocket ? HttpOffer::http1 : HttpOffer::http2_and_http1;
 }
 
+// Whether others may use the connection at the same time.
+bool ExchangeSession::shareable() const {
+  return admission_.addressed->target.scheme == Scheme::https &&
+         offer() == HttpOffer::http2_and_http1;
+}
+
 // Decides where, records, and only then lets anything go there.
 Task<bool> ExchangeSession::connect() {
   pool_key_ = snapshot_->sandbox + '|' + admission_.addressed->target.text() + '|' +
               std::to_string(snapshot_->generation);
-  const bool shareable =
-      admission_.addressed->target.scheme == Scheme::https && offer() == HttpOffer::http2_and_http1;
   origin_ = worker_.pool().reuse(pool_key_, client_.head().method, offer());
-  if (!origin_ && shareable) {
-    co_await worker_.pool().wait_for_dial(pool_key_);
+  if (!origin_ && shareable()) {
+    co_await worker_.pool().wait_for_announced(pool_key_);
     origin_ = worker_.pool().reuse(pool_key_, client_.head().method, offer());
   }
   from_pool_ = origin_ != nullptr;
-  std::vector<CheckedAddress> addresses;
-  if (!from_pool_) {
-    auto located = co_await worker_.dialer().locate(*admission_.permit, snapshot_->addresses);
-    if (!located) {
-      const Refusal refusal = located.error();
-      if (refusal.denial.reason == Reason::addr_forbidden ||
-          refusal.denial.reason == Reason::loop) {
-        co_await refuse(refusal);
-        co_return false;
-      }
-      const bool recorded = co_await audit_.allow(admission_, std::string_view());
-      if (recorded) {
-        co_await fail(refusal);
-      } else {
-        co_await reply_unrecorded();
-      }
-      co_return false;
-    }
-    addresses = std::move(*located);
-  }
-  const std::string address = from_pool_
-                                  ? origin_->address()
-                                  : worker_.dialer().first_address(*admission_.permit, addresses);
-  const bool recorded = co_await audit_.allow(admission_, address);
+  if (!from_pool_) co_return co_await connect_afresh();
+  const bool recorded = co_await audit_.allow(admission_, origin_->address());
   if (!recorded) {
     co_await reply_unrecorded();
     co_return false;
   }
-  if (!from_pool_) {
-    const bool dialled = co_await dial(addresses);
-    if (!dialled) {
+  audit_.connected(origin_->address());
+  co_return co_await goes_on();
+}
+
+Task<bool> ExchangeSession::connect_afresh() {
+  std::optional<OriginPool::Announced> announced;
+  if (shareable()) announced.emplace(worker_.pool(), pool_key_, worker_.context().get_executor());
+  auto located = co_await worker_.dialer().locate(*admission_.permit, snapshot_->addresses);
+  if (!located) {
+    refusal_ = located.error();
+    announced.reset();  // nobody waits while this client reads its answer
+    const Reason reason = refusal_->denial.reason;
+    if (reason == Reason::addr_forbidden || reason == Reason::loop) {
       const Refusal refusal = *refusal_;
-      co_await fail(refusal);
+      co_await refuse(refusal);
       co_return false;
     }
-  } else {
-    audit_.connected(origin_->address());
   }
-  if (refusal_) {  // a reload has closed it meanwhile
-    const Refusal refusal = *refusal_;
-    co_await fail(refusal);
+  const std::string address =
+      located ? worker_.dialer().first_address(*admission_.permit, *located) : std::string();
+  const bool recorded = co_await audit_.allow(admission_, address);
+  if (!recorded) {
+    announced.reset();
+    co_await reply_unrecorded();
     co_return false;
   }
-  co_return true;
+  if (located) co_await dial(*located);
+  announced.reset();
+  co_return co_await goes_on();
+}
+
+// Not where there was a refusal, or where a reload has closed it meanwhile.
+Task<bool> ExchangeSession::goes_on() {
+  if (!refusal_) co_return true;
+  const Refusal refusal = *refusal_;
+  co_await fail(refusal);
+  co_return false;
 }
 
 // A fresh connection, proved to be the target's; else refusal_ says why not.
 Task<bool> ExchangeSession::dial(const std::vector<CheckedAddress>& addresses) {
   if (refusal_) co_return false;  // a reload has closed it meanwhile
   const OriginTls* tls = worker_.shared().origin_tls.get().get();
-  const OneDial one_dial(worker_.pool(), pool_key_, worker_.context().get_executor());
   auto connected =
       co_await worker_.dialer().connect(*admission_.permit, addresses, tls, pool_key_, offer());
   if (!connected) {
@@ -228,7 +210,6 @@ Task<void> ExchangeSession::relay() {
 }
 
 Task<void> ExchangeSession::upload(BodyGuard& guard) {
-  std::string out;
   while (true) {
     const auto piece = co_await client_.read_body();
     if (!piece) {
@@ -242,23 +223,8 @@ Task<void> ExchangeSession::upload(BodyGuard& guard) {
       co_return;
     }
     audit_.end().bytes_up += piece->data.size();
-    const Behind behind = piece->end ? Behind::end : Behind::pause;
-    std::string_view rest = piece->data;
-    for (Progress progress = Progress::again; progress == Progress::again;) {
-      out.clear();
-      const auto step = guard.step(rest, behind, out);
-      if (!step) {
-        wipe(out);
-        refusal_ = step.error();
-        origin_->abort();
-        co_return;
-      }
-      progress = *step;
-      const StreamError sent = co_await origin_->send_body(out);
-      if (sent != StreamError::none) co_return;  // its answer tells
-      // A few coded bytes can keep this loop busy for long: others have their turn.
-      if (progress == Progress::again) co_await asio::post(worker_.context(), asio::use_awaitable);
-    }
+    const bool passed = co_await upload_piece(*piece, guard);
+    if (!passed) co_return;
     if (piece->end) break;
   }
   auto refused = check_trailers(*snapshot_, client_.trailers());
@@ -269,6 +235,35 @@ Task<void> ExchangeSession::upload(BodyGuard& guard) {
   }
   const StreamError finished = co_await origin_->finish_request(client_.trailers());
   upload_done_ = finished == StreamError::none;
+}
+
+// All that comes of one piece, in steps: each is sent before the next one is made. False where
+// nothing more is to be sent; the origin's answer may tell why.
+Task<bool> ExchangeSession::upload_piece(BodyPiece piece, BodyGuard& guard) {
+  if (!guard.searches()) {
+    const StreamError sent = co_await origin_->send_body(piece.data);
+    co_return sent == StreamError::none;
+  }
+  const Behind behind = piece.end ? Behind::end : Behind::pause;
+  std::string out;  // here, so that an upload that waits holds nothing
+  bool passed = true;
+  for (Progress progress = Progress::again; passed && progress == Progress::again;) {
+    const auto step = guard.step(piece.data, behind, out);
+    if (!step) {
+      refusal_ = step.error();
+      origin_->abort();
+      passed = false;
+      break;
+    }
+    progress = *step;
+    const StreamError sent = co_await origin_->send_body(out);
+    out.clear();
+    passed = sent == StreamError::none;
+    // A few coded bytes can keep this loop busy for long: others have their turn.
+    if (progress == Progress::again) co_await asio::post(worker_.context(), asio::use_awaitable);
+  }
+  wipe(out);
+  co_return passed;
 }
 
 void ExchangeSession::give_back_connection() {

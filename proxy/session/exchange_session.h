@@ -37,20 +37,25 @@ class ExchangeSession final : public LongLived {
   Task<void> reply(const Refusal& refusal);
   Task<void> fail(const Refusal& refusal);
   Task<bool> connect();
+  Task<bool> connect_afresh();
+  Task<bool> goes_on();
+  Task<bool> connect_again();
   Task<bool> dial(const std::vector<CheckedAddress>& addresses);
   Task<void> relay();
   Task<void> upload(BodyGuard& guard);
+  Task<bool> upload_piece(BodyPiece piece, BodyGuard& guard);
   Task<void> download();
   Task<std::optional<ResponseHead>> read_response_head();
   Task<bool> send_request_head(BodyLength length);
   Task<void> relay_body(ResponseHead& head);
   Task<bool> relay_piece(BodyPiece piece, ResponseGuard& guard, ResponseHead& head,
-                         BodyLength length, std::string& out);
+                         BodyLength length);
   Task<void> relay_websocket(const ResponseHead& head);
   void response_broke(const BodyFault& fault);
   void give_back_connection();
   BodyLength length_for_origin(const BodyGuard& guard) const;
   HttpOffer offer() const;
+  bool shareable() const;
 
   Worker& worker_;
   Sandbox& sandbox_;

@@ -29,10 +29,11 @@ struct Http2Limits {
   std::size_t trailer_bytes_max = 8 * 1024;
   // What a peer may send on a stream before it is taken: every stream gets the least, and as much
   // more as is left of the connection's window, up to the most. For clients the least is what they
-  // assume before they know: some cannot bear less.
+  // assume before they know: some cannot bear less. What is held of a connection at the worst is
+  // three times its window: growing strings, and the rewritten copy of what is on its way.
   std::int32_t stream_window_min = 64 * 1024;
   std::int32_t stream_window_max = 64 * 1024;
-  std::int32_t connection_window = 3 * 1024 * 1024;
+  std::int32_t connection_window = 1280 * 1024;
   // In any ten seconds; over it the connection ends with ENHANCE_YOUR_CALM.
   unsigned resets_received_max = 200;
   unsigned resets_caused_max = 100;  // resets that the peer made us send (CVE-2025-8671)
@@ -43,6 +44,7 @@ struct Http2Limits {
   // another by not reading.
   static Http2Limits for_origins() {
     Http2Limits limits;
+    limits.streams_max = 32;
     limits.stream_window_min = 16 * 1024;
     limits.stream_window_max = 256 * 1024;
     return limits;

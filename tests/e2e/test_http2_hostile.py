@@ -2,13 +2,13 @@
 connection that does it ends; the gate, its origin and its neighbours hardly notice."""
 
 import json
-import os
 import socket
 import struct
 
 import pytest
 
 from support import bulk, h2_raw
+from support.growth import Growth, growth_limit_kib
 from support.h2_raw import (
     CONTINUATION,
     END_HEADERS,
@@ -25,7 +25,7 @@ from support.h2_raw import (
 from support.waiting import wait_until
 
 API = "api.demo.test"
-SMALL_GROWTH_KIB = 1024 * int(os.environ.get("EGRET_GROWTH_MIB", "5"))
+SMALL_GROWTH_KIB = growth_limit_kib(5)
 HEAD = literals(get(API))
 
 
@@ -35,22 +35,8 @@ def served(gate, host=API):
         assert client.ask("/fixed/3").body == b"xxx"
 
 
-class Growth:
-    """Asserts how little the gate's resident memory grew while the block ran."""
-
-    def __init__(self, gate, kib=SMALL_GROWTH_KIB):
-        self._gate = gate
-        self._kib = kib
-
-    def __enter__(self):
-        served(self._gate)
-        self._gate.reset_resident_peak()
-        self._before = self._gate.resident_kib()
-
-    def __exit__(self, kind, *_):
-        if kind is None:
-            grown = self._gate.resident_peak_kib() - self._before
-            assert grown < self._kib, f"the gate grew by {grown} KiB"
+def small_growth(gate, kib=SMALL_GROWTH_KIB):
+    return Growth(gate, lambda: served(gate), kib)
 
 
 def until_cancelled(exchange):
@@ -78,7 +64,7 @@ def assert_ended_as_abuse(gate, client, what):
 
 def test_rapid_reset_reaches_the_origin_with_next_to_nothing(gate, origin):
     """E01, CVE-2023-44487: in one piece, so that the gate could serve all before it looks."""
-    with Growth(gate):
+    with small_growth(gate):
         client = H2Client(gate)
         client.flood(b"".join(head_frame(s) + h2_raw.rst(s) for s in streams(3000)))
         assert_ended_as_abuse(gate, client, "3000 streams begun and reset")
@@ -145,7 +131,7 @@ def test_streams_beyond_the_limit_end_the_connection(gate, origin):
 def test_a_flood_of_continuations_ends_the_connection(gate, origin, ends, reset_first):
     """E03."""
     one = literals([("x-filler", "y" * 1000)] * 16)
-    with Growth(gate):
+    with small_growth(gate):
         client = H2Client(gate)
         data = b""
         if reset_first:
@@ -182,7 +168,7 @@ BOMBS = {
 def test_a_head_that_is_too_much_is_refused_and_stored_nowhere(gate, origin, bomb):
     """E04: also 30 of them at once, held by a window that stays shut."""
     block, status = BOMBS[bomb]
-    with Growth(gate):
+    with small_growth(gate):
         client = H2Client(gate, first=h2_raw.settings({h2_raw.WINDOW: 0}))
         first, rest = block[:16384], block[16384:]
         for stream in streams(30):
@@ -202,7 +188,7 @@ def test_a_head_that_is_too_much_is_refused_and_stored_nowhere(gate, origin, bom
 def test_small_heads_of_many_streams_fit_in_little_memory(gate, origin):
     """Heads of 8 KiB that are allowed, 100 at once: bounded by streams times the head limit."""
     fields = [(f"x-filler-{n}", "y" * 1000) for n in range(8)]
-    with Growth(gate, 8 * SMALL_GROWTH_KIB):
+    with small_growth(gate, 8 * SMALL_GROWTH_KIB):
         with H2Client(gate) as client:
             for _ in range(99):
                 client.open(get(API, "/held", fields=fields))
@@ -224,7 +210,7 @@ CHEAP = {
 @pytest.mark.parametrize("kind", CHEAP)
 def test_a_flood_of_frames_that_carry_nothing_ends_the_connection(gate, kind):
     """E10."""
-    with Growth(gate):
+    with small_growth(gate):
         client = H2Client(gate)
         client.answers = False
         client.send(head_frame(1, literals(get(API, "/up", "POST")), END_HEADERS))
@@ -282,7 +268,7 @@ def test_what_breaks_the_framing_ends_the_connection_with_one_record(gate):
 
 def test_a_window_that_stays_shut_holds_little_and_nobody_else(gate, origin):
     """50 answers of 8 MiB for a client that takes nothing: a few buffers each, not 400 MiB."""
-    with Growth(gate, 24 * 1024 + SMALL_GROWTH_KIB):
+    with small_growth(gate, 24 * 1024 + SMALL_GROWTH_KIB):
         client = H2Client(gate, first=h2_raw.settings({h2_raw.WINDOW: 0}))
         for _ in range(50):
             client.open(get(API, "/down/8"))
@@ -301,7 +287,7 @@ def test_a_window_of_single_octets_gets_single_octets(gate):
     client.opens_windows = False
     stream = client.open(get(API, "/down/1"))
     client.wait(stream, lambda message: message.heads)
-    with Growth(gate):
+    with small_growth(gate):
         for taken in range(1, 400):
             client.send(window_update(stream, 1))
             message = client.wait(stream, lambda m, taken=taken: m.body_bytes >= taken)
@@ -313,7 +299,7 @@ def test_a_window_of_single_octets_gets_single_octets(gate):
 
 def test_half_open_uploads_hold_little_and_go_with_their_connection(gate, origin):
     """100 uploads that never send a byte."""
-    with Growth(gate, 2 * SMALL_GROWTH_KIB):
+    with small_growth(gate, 2 * SMALL_GROWTH_KIB):
         client = H2Client(gate)
         for _ in range(100):
             client.open(get(API, "/up", "POST"), end=False)

@@ -21,7 +21,7 @@ from support.h2_raw import (
 )
 from support.http1 import Closed, read_head
 
-from test_http2_hostile import CHEAP, Growth
+from test_http2_hostile import CHEAP, small_growth
 
 API = "api.demo.test"
 OK = literals([(":status", "200")])
@@ -90,7 +90,7 @@ def test_a_head_that_is_none_is_the_origins_fault(h2_gate, h2_origin):
     h2_origin.on(
         "/bad", lambda exchange: head_block(exchange, current[0], END_STREAM | END_HEADERS)
     )
-    with Growth(h2_gate), H2Client(h2_gate) as client:
+    with small_growth(h2_gate), H2Client(h2_gate) as client:
         for what, block in HEADS.items():
             current[:] = [block]
             answer = client.ask("/bad")
@@ -106,7 +106,7 @@ def test_interim_answers_without_end_are_cut_off(h2_gate, h2_origin):
             exchange.head(103, [("x-filler", "y" * 100)])
 
     h2_origin.on("/flood", flood)
-    with Growth(h2_gate), H2Client(h2_gate) as client:
+    with small_growth(h2_gate), H2Client(h2_gate) as client:
         answer = client.ask("/flood")
         assert failed(answer) and len(answer.interim) <= 17
     assert_fine(h2_gate)
@@ -139,7 +139,7 @@ def test_frames_that_carry_nothing_end_the_origins_connection(h2_gate, h2_origin
         exchange.connection.peer.flood(CHEAP[kind] * 5000)
 
     h2_origin.on("/flood", flood)
-    with Growth(h2_gate), H2Client(h2_gate) as client:
+    with small_growth(h2_gate), H2Client(h2_gate) as client:
         assert failed(client.ask("/flood")), kind
         assert client.ask("/fine").status == 200
     h2_origin.wait_for(lambda o: o.connections[-2].over, what="an end of that connection")
@@ -153,7 +153,7 @@ def test_a_huge_table_is_not_made_use_of(start_gate, demo, authority):
     first = h2_raw.settings({h2_raw.TABLE_SIZE: 0xFFFFFFFF, h2_raw.FRAME_SIZE: 0xFFFFFF})
     with H2Origin(authority, first) as origin:
         gate = start_gate(demo(pins={API: origin.pin}))
-        with Growth(gate), H2Client(gate) as client:
+        with small_growth(gate), H2Client(gate) as client:
             for number in range(300):
                 client.ask("/x", fields=[(f"x-{number}", "y" * 1000)])
             stream = client.open(get(API, "/up", "POST"), end=False)
@@ -290,6 +290,34 @@ def test_goaway_lets_the_streams_that_are_there_end_and_takes_no_new_one(h2_gate
     assert [r.path for r in h2_origin.connections[0].requests] == ["/going"]
 
 
+def ask_at_once(client, path, count):
+    streams = [client.open(get(API, path)) for _ in range(count)]
+    return [client.wait(stream).status for stream in streams]
+
+
+def test_requests_that_come_at_once_share_one_connection(h2_gate, h2_origin):
+    """Not one each: the first is still looking up its address when the last one comes."""
+    with H2Client(h2_gate) as client:
+        assert ask_at_once(client, "/fine", 30) == [200] * 30
+    assert len(h2_origin.connections) == 1
+
+
+def test_requests_that_are_sent_away_at_once_share_the_next_connection(h2_gate, h2_origin):
+    arrived = []
+
+    def sent_away(exchange):
+        if exchange.connection is not h2_origin.connections[0]:
+            return whole(exchange)
+        arrived.append(exchange)
+        if len(arrived) == 10:
+            go_before(exchange)
+
+    h2_origin.on("/busy", sent_away)
+    with H2Client(h2_gate) as client:
+        assert ask_at_once(client, "/busy", 10) == [200] * 10
+    assert len(h2_origin.connections) == 2
+
+
 # --- half a message is no message
 
 
@@ -379,7 +407,7 @@ def test_data_behind_the_end_belongs_to_nobody(h2_gate, h2_origin):
 def test_an_origin_that_takes_nothing_holds_nobody_else_up(start_gate, demo, authority):
     with H2Origin(authority, h2_raw.settings({h2_raw.WINDOW: 0})) as origin:
         gate = start_gate(demo(pins={API: origin.pin}))
-        with Growth(gate), H2Client(gate) as client:
+        with small_growth(gate), H2Client(gate) as client:
             stuck = [client.open(get(API, "/up", "POST"), end=False) for _ in range(20)]
             for stream in stuck:
                 client.data(stream, b"u" * 60_000, end=False)
