@@ -67,8 +67,10 @@ class Decoder : public BodyStage {
 
 class Inflater final : public Decoder {
  public:
-  Inflater(Coding coding, std::size_t step_bytes)
-      : Decoder(step_bytes), is_gzip_(coding == Coding::gzip) {}
+  Inflater(Coding coding, std::size_t step_bytes, MemoryBudget* memory)
+      : Decoder(step_bytes), is_gzip_(coding == Coding::gzip) {
+    stream_.opaque = memory;
+  }
   ~Inflater() override {
     if (open_) inflateEnd(&stream_);
   }
@@ -127,7 +129,7 @@ class Inflater final : public Decoder {
     room = stream_.avail_out;
     if (result == Z_STREAM_END) return Ended::yes;
     if (result == Z_OK || result == Z_BUF_ERROR) return Ended::no;
-    return CodingFault::corrupt;
+    return result == Z_MEM_ERROR ? CodingFault::memory : CodingFault::corrupt;
   }
 
   bool is_gzip_;
@@ -138,14 +140,15 @@ class Inflater final : public Decoder {
 
 class BrotliDecoder final : public Decoder {
  public:
-  using Decoder::Decoder;
+  BrotliDecoder(std::size_t step_bytes, MemoryBudget* memory)
+      : Decoder(step_bytes), memory_(memory) {}
   ~BrotliDecoder() override { BrotliDecoderDestroyInstance(state_); }
 
  private:
   bool may_repeat() const override { return false; }
 
   bool begin(bool /*again*/) override {
-    state_ = BrotliDecoderCreateInstance(allocate_wiped, free_wiped, nullptr);
+    state_ = BrotliDecoderCreateInstance(allocate_wiped, free_wiped, memory_);
     return state_ != nullptr;
   }
 
@@ -156,16 +159,23 @@ class BrotliDecoder final : public Decoder {
     const auto result =
         BrotliDecoderDecompressStream(state_, &left, &next, &room, &next_out, nullptr);
     in.remove_prefix(in.size() - left);
-    if (result == BROTLI_DECODER_RESULT_ERROR) return CodingFault::corrupt;
+    if (result == BROTLI_DECODER_RESULT_ERROR) {
+      const auto code = BrotliDecoderGetErrorCode(state_);
+      const bool unfed = code <= BROTLI_DECODER_ERROR_ALLOC_CONTEXT_MODES &&
+                         code >= BROTLI_DECODER_ERROR_ALLOC_BLOCK_TYPE_TREES;
+      return unfed ? CodingFault::memory : CodingFault::corrupt;
+    }
     return result == BROTLI_DECODER_RESULT_SUCCESS ? Ended::yes : Ended::no;
   }
 
+  MemoryBudget* memory_;
   BrotliDecoderState* state_ = nullptr;
 };
 
 class ZstdDecoder final : public Decoder {
  public:
-  using Decoder::Decoder;
+  ZstdDecoder(std::size_t step_bytes, MemoryBudget* memory)
+      : Decoder(step_bytes), memory_(memory) {}
   ~ZstdDecoder() override { ZSTD_freeDCtx(context_); }
 
  private:
@@ -179,7 +189,7 @@ class ZstdDecoder final : public Decoder {
   bool begin(bool again) override {
     alone_ = 1;
     if (again) return true;  // the context expects a frame
-    context_ = ZSTD_createDCtx_advanced({allocate_wiped, free_wiped, nullptr});
+    context_ = ZSTD_createDCtx_advanced({allocate_wiped, free_wiped, memory_});
     return context_ != nullptr && ZSTD_isError(ZSTD_DCtx_setParameter(context_, ZSTD_d_windowLogMax,
                                                                       body_window_log_max)) == 0;
   }
@@ -194,13 +204,15 @@ class ZstdDecoder final : public Decoder {
     in.remove_prefix(input.pos);
     room -= output.pos;
     if (ZSTD_isError(result) != 0) {
-      return ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge
-                 ? CodingFault::window
-                 : CodingFault::corrupt;
+      const ZSTD_ErrorCode code = ZSTD_getErrorCode(result);
+      return code == ZSTD_error_frameParameter_windowTooLarge ? CodingFault::window
+             : code == ZSTD_error_memory_allocation           ? CodingFault::memory
+                                                              : CodingFault::corrupt;
     }
     return result == 0 ? Ended::yes : Ended::no;
   }
 
+  MemoryBudget* memory_;
   ZSTD_DCtx* context_ = nullptr;
   std::size_t alone_ = 0;
 };
@@ -220,22 +232,23 @@ std::string_view describe(CodingFault fault) {
     case CodingFault::expands:
       return "its coded data expands too far";
     case CodingFault::memory:
-      return "there is no memory to decode it";
+      return "too much memory is in use for decoding; send or ask for fewer coded bodies at once";
   }
   return "";
 }
 
-std::unique_ptr<BodyStage> make_decoder(Coding coding, std::size_t step_bytes) {
+std::unique_ptr<BodyStage> make_decoder(Coding coding, std::size_t step_bytes,
+                                        MemoryBudget* memory) {
   switch (coding) {
     case Coding::br:
-      return std::make_unique<BrotliDecoder>(step_bytes);
+      return std::make_unique<BrotliDecoder>(step_bytes, memory);
     case Coding::zstd:
-      return std::make_unique<ZstdDecoder>(step_bytes);
+      return std::make_unique<ZstdDecoder>(step_bytes, memory);
     case Coding::gzip:
     case Coding::deflate:
       break;
   }
-  return std::make_unique<Inflater>(coding, step_bytes);
+  return std::make_unique<Inflater>(coding, step_bytes, memory);
 }
 
 }  // namespace egret

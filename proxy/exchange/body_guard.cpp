@@ -50,7 +50,7 @@ std::optional<Refusal> check_body_coding(const SandboxSnapshot& snapshot, const 
 }
 
 BodyGuard::BodyGuard(const SandboxSnapshot& snapshot, const Target& target,
-                     const FieldList& request_fields, std::size_t step_bytes)
+                     const FieldList& request_fields, std::size_t step_bytes, MemoryBudget* memory)
     : snapshot_(snapshot), target_(target) {
   const std::shared_ptr<const Needles>& needles = needles_for_body(snapshot, request_fields);
   if (needles->empty()) return;
@@ -58,10 +58,10 @@ BodyGuard::BodyGuard(const SandboxSnapshot& snapshot, const Target& target,
   const bool coded = codings.readable && !codings.is_identity();
   const bool rewritten = coded && substitutes(snapshot, target);
   rewriter_.emplace(needles, rewritten ? codings : ContentCodings(), BodyRewriter::Mode::rewrite,
-                    step_bytes);
+                    step_bytes, memory);
   changes_length_ = rewritten || (substitutes(snapshot, target) && !needles->keeps_length());
   if (coded && !rewritten)
-    watcher_.emplace(needles, codings, BodyRewriter::Mode::watch, step_bytes);
+    watcher_.emplace(needles, codings, BodyRewriter::Mode::watch, step_bytes, memory);
 }
 
 Result<Progress, Refusal> BodyGuard::step(std::string_view& in, Behind behind, std::string& out) {
@@ -89,7 +89,9 @@ Result<Progress, Refusal> BodyGuard::look_behind_coding(std::string_view in, Beh
   watched_ = in.size() - unseen.size();
   if (auto refusal = check_hits(*watcher_)) return std::move(*refusal);
   if (progress) return *progress;
-  if (progress.error() == CodingFault::expands) return unreadable(describe(progress.error()));
+  const bool ours = progress.error() == CodingFault::memory;  // others may well read it
+  if (ours || progress.error() == CodingFault::expands)
+    return unreadable(describe(progress.error()));
   // Whoever gets it cannot read it either; placeholders in clear are still looked for.
   watcher_.reset();
   return Progress::done;

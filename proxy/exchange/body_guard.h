@@ -21,9 +21,9 @@ std::optional<Refusal> check_body_coding(const SandboxSnapshot& snapshot, const 
 
 class BodyGuard {
  public:
-  // Borrows snapshot and target. For a request that was admitted.
+  // Borrows snapshot, target and memory. For a request that was admitted.
   BodyGuard(const SandboxSnapshot& snapshot, const Target& target, const FieldList& request_fields,
-            std::size_t step_bytes = step_bytes_default);
+            std::size_t step_bytes = step_bytes_default, MemoryBudget* memory = nullptr);
 
   // Else every step would pass on what comes as it is.
   bool searches() const { return rewriter_.has_value(); }

@@ -50,11 +50,11 @@ class BodyRewriter::Replace final : public BodyStage {
 };
 
 BodyRewriter::BodyRewriter(std::shared_ptr<const Needles> needles, const ContentCodings& codings,
-                           Mode mode, std::size_t step_bytes)
+                           Mode mode, std::size_t step_bytes, MemoryBudget* memory)
     : mode_(mode) {
   // The last one applied is the first to be undone.
   for (std::size_t i = codings.applied.size(); i-- > 0;)
-    add(make_decoder(codings.applied[i], step_bytes));
+    add(make_decoder(codings.applied[i], step_bytes, memory));
   decoders_ = count_;
   auto replace = std::make_unique<Replace>(std::move(needles), step_bytes);
   replace_ = replace.get();

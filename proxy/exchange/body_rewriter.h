@@ -23,7 +23,8 @@ class BodyRewriter {
 
   // The codings have to be readable. With none, and without needles, everything passes as it is.
   BodyRewriter(std::shared_ptr<const Needles> needles, const ContentCodings& codings,
-               Mode mode = Mode::rewrite, std::size_t step_bytes = step_bytes_default);
+               Mode mode = Mode::rewrite, std::size_t step_bytes = step_bytes_default,
+               MemoryBudget* memory = nullptr);
   ~BodyRewriter();  // wipes what is between the stages
   BodyRewriter(const BodyRewriter&) = delete;
   BodyRewriter& operator=(const BodyRewriter&) = delete;

@@ -11,6 +11,7 @@
 
 #include "policy/result.h"
 #include "proxy/exchange/content_coding.h"
+#include "proxy/wire/wiping_memory.h"
 
 namespace egret {
 
@@ -28,7 +29,7 @@ enum class CodingFault : std::uint8_t {
   trailing,   // bytes that belong to nothing follow a complete stream
   window,     // it asks for more memory than body_window_log_max
   expands,    // far more came out than any honest body holds
-  memory      // there is none
+  memory      // there is none, or none left of its budget
 };
 // For a hint: `its gzip data is corrupt` and the like, a constant.
 std::string_view describe(CodingFault fault);
@@ -47,7 +48,9 @@ class BodyStage {
 };
 
 // gzip of any number of members, zlib and raw deflate, br, zstd of any number of frames.
-std::unique_ptr<BodyStage> make_decoder(Coding coding, std::size_t step_bytes);
+// What it needs counts against `memory`, which outlives it, where there is one.
+std::unique_ptr<BodyStage> make_decoder(Coding coding, std::size_t step_bytes,
+                                        MemoryBudget* memory = nullptr);
 // At a fast level and with small windows. `deflate` is the zlib format.
 std::unique_ptr<BodyStage> make_encoder(Coding coding, std::size_t step_bytes);
 

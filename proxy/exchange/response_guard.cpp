@@ -16,7 +16,8 @@ Refusal unreadable_response(std::string_view why) {
 }  // namespace
 
 ResponseGuard::ResponseGuard(const SandboxSnapshot& snapshot, const Host& host,
-                             const FieldList& response_fields, std::size_t step_bytes) {
+                             const FieldList& response_fields, std::size_t step_bytes,
+                             MemoryBudget* memory) {
   const std::shared_ptr<const Needles>& needles = needles_for_response(snapshot, host);
   if (needles->empty()) return;
   ContentCodings codings;
@@ -26,7 +27,7 @@ ResponseGuard::ResponseGuard(const SandboxSnapshot& snapshot, const Host& host,
   if (!readable_) codings.applied.clear();
   coded_ = !codings.applied.empty();
   keeps_length_ = needles->keeps_length() && !coded_;
-  rewriter_.emplace(needles, codings, BodyRewriter::Mode::rewrite, step_bytes);
+  rewriter_.emplace(needles, codings, BodyRewriter::Mode::rewrite, step_bytes, memory);
 }
 
 std::optional<Refusal> ResponseGuard::unreadable() const {

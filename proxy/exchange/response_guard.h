@@ -17,7 +17,7 @@ namespace egret {
 class ResponseGuard {
  public:
   ResponseGuard(const SandboxSnapshot& snapshot, const Host& host, const FieldList& response_fields,
-                std::size_t step_bytes = step_bytes_default);
+                std::size_t step_bytes = step_bytes_default, MemoryBudget* memory = nullptr);
 
   // Why a body with these fields cannot be passed on at all. One without a body can.
   std::optional<Refusal> unreadable() const;

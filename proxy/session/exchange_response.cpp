@@ -115,7 +115,7 @@ Task<void> ExchangeSession::download() {
 Task<void> ExchangeSession::relay_body(ResponseHead& head) {
   const Host& host = admission_.addressed->target.host;
   const BodyLength from_origin = origin_->response_length();
-  ResponseGuard guard(*snapshot_, host, head.fields);
+  ResponseGuard guard(*snapshot_, host, head.fields, step_bytes_default, &sandbox_.decoding());
   if (from_origin.kind != BodyLength::Kind::none) {
     if (const auto unreadable = guard.unreadable()) {
       refusal_ = *unreadable;

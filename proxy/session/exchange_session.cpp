@@ -187,7 +187,8 @@ Task<bool> ExchangeSession::send_request_head(BodyLength length) {
 
 Task<void> ExchangeSession::relay() {
   using namespace asio::experimental::awaitable_operators;
-  BodyGuard guard(*snapshot_, admission_.addressed->target, client_.head().fields);
+  BodyGuard guard(*snapshot_, admission_.addressed->target, client_.head().fields,
+                  step_bytes_default, &sandbox_.decoding());
   const BodyLength length = length_for_origin(guard);
   // A failed write is not the end: the origin may have said why, or may have closed an idle
   // connection.

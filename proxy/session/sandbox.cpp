@@ -14,7 +14,8 @@ Sandbox::Sandbox(SnapshotPtr snapshot, std::shared_ptr<const CertificateAuthorit
       proxy_token_(std::move(proxy_token)),
       limits_(limits),
       leaves_(authority_, limits.leaves_max),
-      refused_leaves_(authority_, limits.refused_leaves_max) {}
+      refused_leaves_(authority_, limits.refused_leaves_max),
+      decoding_(limits.decoding_bytes_max) {}
 
 SnapshotPtr Sandbox::snapshot() const {
   const std::lock_guard lock(snapshot_mutex_);

@@ -14,6 +14,7 @@
 #include "certs/leaf_cache.h"
 #include "proxy/exchange/snapshot.h"
 #include "proxy/io/name_map.h"
+#include "proxy/wire/wiping_memory.h"
 
 namespace egret {
 
@@ -21,6 +22,8 @@ struct SandboxLimits {
   std::size_t connections_max = 1024;
   std::size_t leaves_max = 1024;
   std::size_t refused_leaves_max = 256;
+  // For decoding bodies that have to be searched; br takes up to 16 MiB each, zstd 8.
+  std::size_t decoding_bytes_max = std::size_t{128} * 1024 * 1024;
   unsigned refused_leaves_a_second = 20;  // past it: TLS alert 112 instead of a 403 in words
 };
 
@@ -51,6 +54,7 @@ class Sandbox {
   // True once: the name map is full and nobody has said so yet.
   bool first_name_too_many() { return !names_full_.exchange(true); }
   SandboxCounts& counts() { return counts_; }
+  MemoryBudget& decoding() { return decoding_; }
   const SandboxLimits& limits() const { return limits_; }
   // Constant time.
   bool token_is(std::string_view token) const;
@@ -68,6 +72,7 @@ class Sandbox {
   LeafCache refused_leaves_;
   NameMap names_;
   SandboxCounts counts_;
+  MemoryBudget decoding_;
   std::atomic<bool> names_full_{false};
   std::mutex explain_mutex_;
   std::chrono::steady_clock::time_point explain_second_{};

@@ -26,10 +26,21 @@ std::size_t size_of(void* memory) {
 
 }  // namespace
 
-void* allocate_wiped(void* /*opaque*/, std::size_t bytes) {
+bool MemoryBudget::take(std::size_t bytes) noexcept {
+  if (bytes <= bytes_max_ && used_.fetch_add(bytes) <= bytes_max_ - bytes) return true;
+  if (bytes <= bytes_max_) used_ -= bytes;
+  return false;
+}
+
+void* allocate_wiped(void* opaque, std::size_t bytes) {
   if (bytes > std::numeric_limits<std::size_t>::max() - front) return nullptr;
+  auto* budget = static_cast<MemoryBudget*>(opaque);
+  if (budget != nullptr && !budget->take(bytes)) return nullptr;
   auto* block = static_cast<char*>(std::malloc(front + bytes));
-  if (block == nullptr) return nullptr;
+  if (block == nullptr) {
+    if (budget != nullptr) budget->give_back(bytes);
+    return nullptr;
+  }
   std::memcpy(block, &bytes, sizeof bytes);
   return block + front;
 }
@@ -54,8 +65,9 @@ void* reallocate_wiped(void* opaque, void* memory, std::size_t bytes) {
   return moved;
 }
 
-void free_wiped(void* /*opaque*/, void* memory) {
+void free_wiped(void* opaque, void* memory) {
   if (memory == nullptr) return;
+  if (opaque != nullptr) static_cast<MemoryBudget*>(opaque)->give_back(size_of(memory));
   wipe_bytes(memory, size_of(memory));
   std::free(block_of(memory));
 }

@@ -18,10 +18,10 @@ struct Guarded {
 
 Guarded guarded(const SandboxSnapshot& snapshot, const std::string& url,
                 const std::vector<std::string_view>& pieces, const Fields& fields = {},
-                std::size_t step_bytes = step_bytes_default) {
+                std::size_t step_bytes = step_bytes_default, MemoryBudget* memory = nullptr) {
   const Target to = target(url);
   const RequestHead head = request("POST", "/", fields);
-  BodyGuard guard(snapshot, to, head.fields, step_bytes);
+  BodyGuard guard(snapshot, to, head.fields, step_bytes, memory);
   Guarded result;
   for (std::size_t i = 0; i < pieces.size() && result.reason.empty(); ++i) {
     std::string_view rest = pieces[i];
@@ -246,6 +246,23 @@ TEST_CASE("where nothing is substituted a coded body leaves byte for byte") {
     CHECK(guarded(*snapshot, "https://hub.test", {body}, fields).out == body);
     CHECK(guarded(*snapshot, "https://hub.test", {body + hub_placeholder}, fields).reason ==
           "secret_location");
+  }
+}
+
+TEST_CASE(
+    "without memory to decode it a coded body is refused, also where it would only be searched") {
+  const SnapshotPtr snapshot = scene();
+  for (const char* url : {"https://hub.test", "https://body.test"}) {
+    for (const Coding coding : all_codings) {
+      CAPTURE(url);
+      CAPTURE(name_of(coding));
+      MemoryBudget spent(100);
+      const Fields fields = {{"content-encoding", std::string(name_of(coding))}};
+      const std::string body = coded(coding, "before " + hub_placeholder + " behind");
+      const Guarded result = guarded(*snapshot, url, {body}, fields, step_bytes_default, &spent);
+      CHECK(result.reason == "body_unreadable");
+      CHECK(result.out.empty());
+    }
   }
 }
 

@@ -243,6 +243,32 @@ TEST_CASE("a bomb comes out a step at a time") {
   }
 }
 
+TEST_CASE("decoders share a budget: who finds it spent says so, and it is free again behind them") {
+  const std::string body = noise(600000, 4);
+  for (const Coding coding : all_codings) {
+    CAPTURE(name_of(coding));
+    const std::string in = coded(coding, body);
+    MemoryBudget enough(32 * mib);
+    std::size_t needed = 0;
+    {
+      const auto decoder = make_decoder(coding, step_bytes_default, &enough);
+      CHECK(through(*decoder, {in}).out == body);
+      needed = enough.used();
+      CHECK(needed > 0);
+    }
+    CHECK(enough.used() == 0);
+    for (std::size_t part = 1; part <= 4; ++part) {
+      CAPTURE(part);
+      MemoryBudget small(needed * part / 5);
+      {
+        const auto decoder = make_decoder(coding, step_bytes_default, &small);
+        CHECK(through(*decoder, {in}).fault == describe(CodingFault::memory));
+      }
+      CHECK(small.used() == 0);
+    }
+  }
+}
+
 TEST_CASE("what an encoder makes is read by others, however it is cut") {
   const std::string text = sample() + noise(70000, 3) + std::string(200000, 'y');
   for (const Coding coding : all_codings) {
