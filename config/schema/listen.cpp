@@ -70,13 +70,19 @@ std::optional<std::string> read_sandbox(Context& context, const Draft& draft,
   return *name;
 }
 
-std::string place_text(const Where& where) {
-  if (const auto* path = std::get_if<ListenUnix>(&where)) return path->path;
+// What no other listener can have. A redirect listener takes the loopback of both families.
+std::vector<std::string> places_of(const Where& where) {
+  if (const auto* path = std::get_if<ListenUnix>(&where)) return {path->path};
   const auto* tcp = std::get_if<ListenTcp>(&where);
   const auto* redirect = std::get_if<ListenRedirect>(&where);
   const std::uint16_t port = tcp != nullptr ? tcp->port : redirect->port;
   if (port == 0) return {};  // the kernel picks another one each time
-  return (tcp != nullptr ? tcp->address : redirect->address) + " port " + std::to_string(port);
+  const std::string& address = tcp != nullptr ? tcp->address : redirect->address;
+  std::vector<std::string> places{address + " port " + std::to_string(port)};
+  if (redirect != nullptr && (address == "127.0.0.1" || address == "::1")) {
+    places.push_back((address == "::1" ? "127.0.0.1 port " : "::1 port ") + std::to_string(port));
+  }
+  return places;
 }
 
 }  // namespace
@@ -100,12 +106,13 @@ std::vector<Listen> read_listen(Context& context, const Node& node,
     auto sandbox = read_sandbox(context, draft, sandboxes);
     auto where = read_where(context, draft);
     if (!where) continue;
-    const std::string place = place_text(*where);
-    const auto [first, added] = first_line.emplace(place, item.mark.line);
-    if (!added && !place.empty()) {
+    for (const std::string& place : places_of(*where)) {
+      const auto [first, added] = first_line.emplace(place, item.mark.line);
+      if (added) continue;
       context.problems.add(
           item.mark, "`" + place + "` is taken by another listener",
           "change one of them; the other is in line " + std::to_string(first->second));
+      break;
     }
     listens.push_back({std::move(*where), std::move(sandbox), context.source_of(item.mark)});
   }

@@ -42,6 +42,7 @@ struct CommandLine {
   egret::EnvFlags env;
   egret::CaFlags ca;
   egret::AuditFlags audit;
+  egret::HostFlags host;
   Flags show;
   std::optional<std::string> config;
   std::optional<std::string> init_path;
@@ -143,6 +144,45 @@ struct CommandLine {
     }
   }
 
+  void add_host() {
+    CLI::App* v = verb("host", "a user of this machine behind the gate's redirect listener",
+                       "sudo egret host apply --user agent --config /etc/egret/egret.yaml");
+    v->require_subcommand(1);
+    const auto add = [&](const char* name, const char* what, const char* example,
+                         int (*does)(const egret::HostFlags&)) {
+      CLI::App* sub = verb(name, what, example, v);
+      sub->callback([this, does] { chosen = [this, does] { return does(host); }; });
+      return sub;
+    };
+    CLI::App* apply =
+        add("apply",
+            "redirect the user's TCP and DNS to the gate and refuse everything else (needs root)",
+            "sudo egret host apply --user agent --loopback-port 3000-3010\n"
+            "  egret host apply --user agent --dry-run",
+            &egret::host_apply_verb);
+    apply->add_option("--user", host.user, "name or uid")->required();
+    add_config(*apply, host.config);
+    apply->add_option("--sandbox", host.sandbox,
+                      "whose `redirect:` listener, if there are several");
+    apply->add_option("--cgroup", host.cgroup,
+                      "only the user's processes in this cgroup, e.g. agents.slice/a.scope");
+    apply
+        ->add_option("--loopback-port", host.loopback_ports,
+                     "a TCP port, or 3000-3010, that stays open on 127.0.0.1 and ::1, to whatever "
+                     "listens there")
+        ->allow_extra_args(false);
+    apply->add_flag("--iptables", host.iptables, "by iptables-legacy and not by nft");
+    apply->add_flag("--dry-run", host.dry_run, "print the rules, and do nothing");
+    add("remove", "take the user's rules away again, without a trace",
+        "sudo egret host remove --user agent", &egret::host_remove_verb)
+        ->add_option("--user", host.user, "name or uid")
+        ->required();
+    CLI::App* shows = add("show", "who is confined, and what the rules counted",
+                          "sudo egret host show --json", &egret::host_show_verb);
+    shows->add_option("--user", host.user, "only this one; ends with 1 if it is not confined");
+    shows->add_flag("--json", host.json, "one JSON array");
+  }
+
   void add_config_verbs() {
     CLI::App* v = verb("config", "the configuration file", "egret config check");
     v->require_subcommand(1);
@@ -176,6 +216,7 @@ struct CommandLine {
     add_questions();
     add_ca();
     add_audit();
+    add_host();
     add_config_verbs();
   }
 };

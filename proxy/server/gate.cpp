@@ -268,6 +268,7 @@ Result<void, Failure> Gate::reload() {
 std::string Gate::status_json() const {
   nlohmann::ordered_json out;
   out["pid"] = ::getpid();
+  out["uid"] = ::geteuid();
   out["mode"] = mode_;
   out["config"] = config_.file;
   out["generation"] = generation_.load();

@@ -9,7 +9,11 @@
 #include <unistd.h>
 #include <utility>
 
+#include <boost/asio/post.hpp>
+
 #include "proxy/server/gate.h"
+#include "proxy/session/dns_service.h"
+#include "proxy/session/listener.h"
 
 namespace egret {
 namespace {
@@ -41,18 +45,28 @@ Result<void, Failure> refuse_own_proxy(const Config& config,
                  2};
 }
 
-}  // namespace
+// What a redirect leads to: the loopback of the connection's own family.
+std::vector<std::string> redirect_addresses(const std::string& written) {
+  if (written != "127.0.0.1" && written != "::1") return {written};
+  std::vector<std::string> both{"127.0.0.1"};
+  for (const IpAddress& own : interface_addresses()) {
+    if (own.text() == "::1") both.emplace_back("::1");
+  }
+  return both;
+}
 
-Result<int, Failure> listen_tcp(const std::string& address, std::uint16_t port,
-                                const std::string& source) {
+// A bound socket of either kind, non-blocking; a stream socket listens.
+Result<int, Failure> open_socket(int kind, const std::string& address, std::uint16_t port,
+                                 const std::string& source) {
   const auto parsed = IpAddress::parse(address);
   const std::string where = address + ":" + std::to_string(port);
   if (!parsed) return Failure{source + ": \"" + address + "\" is no IP address", 2};
   const int fd =
-      ::socket(parsed->is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+      ::socket(parsed->is_v4() ? AF_INET : AF_INET6, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return cannot_listen(where, source, errno);
   const int on = 1;
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  // Two UDP sockets with it would share the port, and one of them the datagrams.
+  if (kind == SOCK_STREAM) ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_storage storage{};
   socklen_t bytes = 0;
   if (parsed->is_v4()) {
@@ -69,12 +83,20 @@ Result<int, Failure> listen_tcp(const std::string& address, std::uint16_t port,
     std::memcpy(&v6->sin6_addr, parsed->bytes().data(), 16);
     bytes = sizeof *v6;
   }
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&storage), bytes) != 0 || ::listen(fd, backlog) != 0) {
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&storage), bytes) != 0 ||
+      (kind == SOCK_STREAM && ::listen(fd, backlog) != 0)) {
     const int error = errno;
     ::close(fd);
     return cannot_listen(where, source, error);
   }
   return fd;
+}
+
+}  // namespace
+
+Result<int, Failure> listen_tcp(const std::string& address, std::uint16_t port,
+                                const std::string& source) {
+  return open_socket(SOCK_STREAM, address, port, source);
 }
 
 Result<void, Failure> Gate::open_listeners() {
@@ -118,22 +140,33 @@ Result<void, Failure> Gate::open_tcp(const ListenTcp& where, std::shared_ptr<Lis
   return {};
 }
 
+// TCP, and DNS as datagrams on the same port number; DNS over TCP is told by its destination.
 Result<void, Failure> Gate::open_redirect(const ListenRedirect& where,
                                           std::shared_ptr<ListenerFacts> facts,
                                           const Listen& listen) {
-  auto fd = listen_tcp(where.address, where.port, listen.source);
-  if (!fd) return fd.error();
   if (!facts->sandbox)
     return Failure{
         listen.source +
             ": a redirect listener needs `sandbox:`; redirected connections carry no credentials",
         2};
-  const auto bound = local_address(*fd);
   facts->capture = Capture::redirect;
-  facts->own_port = bound->port;
-  shared_.own_listeners.push_back(*bound);
-  announce(text_of(*bound) + " for redirected connections", listen);
-  listen_everywhere(*fd, facts);
+  facts->own_port = where.port;
+  for (const std::string& address : redirect_addresses(where.address)) {
+    auto tcp = listen_tcp(address, facts->own_port, listen.source);
+    if (!tcp) return tcp.error();
+    const auto bound = local_address(*tcp);
+    facts->own_port = bound->port;
+    bound_.emplace_back(listen.source, *bound);
+    shared_.own_listeners.push_back(*bound);
+    listen_everywhere(*tcp, facts);
+    auto udp = open_socket(SOCK_DGRAM, address, bound->port, listen.source);
+    if (!udp) return udp.error();
+    Worker& worker = *workers_.front();
+    asio::post(worker.context(), [&worker, sandbox = facts->sandbox, fd = *udp] {
+      spawn_on(worker, serve_dns_udp(worker, sandbox, fd));
+    });
+    announce(text_of(*bound) + " for redirected connections and DNS", listen);
+  }
   return {};
 }
 

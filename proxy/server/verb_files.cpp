@@ -94,7 +94,10 @@ int env_verb(const EnvFlags& flags) {
       out[name] = value;
     std::cout << out.dump() << "\n";
   } else {
-    std::cout << as_exports(variables);
+    // Last: `eval $(egret env)` without quotes makes one line of it all.
+    std::cout << as_exports(variables)
+              << "# These variables ask a client to use the gate. They enforce nothing: a program "
+                 "that does not read them goes past it.\n";
   }
   return 0;
 }

@@ -56,6 +56,20 @@ int init_config_verb(const std::optional<std::string>& path, bool force);
 int status_verb(const std::optional<std::string>& config, bool json);
 int reload_verb(const std::optional<std::string>& config, bool json);
 
+struct HostFlags {
+  std::optional<std::string> config;
+  std::optional<std::string> sandbox;
+  std::optional<std::string> cgroup;
+  std::vector<std::string> loopback_ports;
+  std::string user;  // name or number; show: empty for all
+  bool iptables = false;
+  bool dry_run = false;
+  bool json = false;
+};
+int host_apply_verb(const HostFlags& flags);
+int host_remove_verb(const HostFlags& flags);
+int host_show_verb(const HostFlags& flags);
+
 // Says what went wrong and gives the exit code.
 int fail(const Failure& failure);
 

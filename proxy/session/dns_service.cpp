@@ -112,11 +112,8 @@ Task<void> serve_dns_udp(Worker& worker, std::shared_ptr<Sandbox> sandbox, int f
   }
 }
 
-namespace {
-
 // RFC 1035 4.2.2: two octets of length before each message.
-Task<void> serve_dns_stream(Worker& worker, std::shared_ptr<Sandbox> sandbox, StreamSocket socket) {
-  Stream stream(std::move(socket), worker.deadlines());
+Task<void> serve_dns_stream(Worker& worker, std::shared_ptr<Sandbox> sandbox, Stream& stream) {
   ReadBuffer buffer;
   while (true) {
     const std::string_view have = buffer.view();
@@ -142,12 +139,19 @@ Task<void> serve_dns_stream(Worker& worker, std::shared_ptr<Sandbox> sandbox, St
   }
 }
 
+namespace {
+
+Task<void> serve_dns_socket(Worker& worker, std::shared_ptr<Sandbox> sandbox, StreamSocket socket) {
+  Stream stream(std::move(socket), worker.deadlines());
+  co_await serve_dns_stream(worker, std::move(sandbox), stream);
+}
+
 }  // namespace
 
 Task<void> serve_dns_tcp(Worker& worker, std::shared_ptr<Sandbox> sandbox, int fd) {
   // Named, not written into the co_await: g++ 12 destroys such a temporary twice.
   OnAccept on_accept = [&worker, sandbox](StreamSocket socket) {
-    spawn_on(worker, serve_dns_stream(worker, sandbox, std::move(socket)));
+    spawn_on(worker, serve_dns_socket(worker, sandbox, std::move(socket)));
   };
   co_await accept_loop(worker, fd, std::move(on_accept));
 }

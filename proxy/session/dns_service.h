@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "proxy/io/asio.h"
+#include "proxy/io/stream.h"
 #include "proxy/session/worker.h"
 
 namespace egret {
@@ -17,5 +18,8 @@ std::string answer_dns(Worker& worker, Sandbox& sandbox, std::string_view messag
 // over.
 Task<void> serve_dns_udp(Worker& worker, std::shared_ptr<Sandbox> sandbox, int fd);
 Task<void> serve_dns_tcp(Worker& worker, std::shared_ptr<Sandbox> sandbox, int fd);
+
+// Serves one connection that has been accepted already, to its end.
+Task<void> serve_dns_stream(Worker& worker, std::shared_ptr<Sandbox> sandbox, Stream& stream);
 
 }  // namespace egret

@@ -15,6 +15,7 @@ namespace egret {
 namespace {
 
 constexpr std::size_t tool_words_bytes_max = 2048;
+constexpr std::size_t tool_output_bytes_max = 16 * 1024 * 1024;
 
 // posix_spawn's two records, released together.
 class SpawnSetup {
@@ -75,7 +76,11 @@ Result<std::string, SetupFault> find_tool(const std::string& name, const std::st
   return SetupFault{name + " is not installed", "apt install " + package};
 }
 
-Result<void, SetupFault> run_tool(const std::vector<std::string>& argv, std::string_view input) {
+namespace {
+
+// `output` null: nobody reads what the tool says on stdout.
+Result<void, SetupFault> run(const std::vector<std::string>& argv, std::string_view input,
+                             const UniqueFd* output) {
   auto in = make_memory_file("egret-tool-input", input);
   if (!in) return in.error();
   auto words = make_memory_file("egret-tool-words", {});
@@ -83,7 +88,11 @@ Result<void, SetupFault> run_tool(const std::vector<std::string>& argv, std::str
 
   SpawnSetup setup;
   setup.redirect(*in, STDIN_FILENO);
-  setup.silence(STDOUT_FILENO);
+  if (output != nullptr) {
+    setup.redirect(*output, STDOUT_FILENO);
+  } else {
+    setup.silence(STDOUT_FILENO);
+  }
   setup.redirect(*words, STDERR_FILENO);
   setup.close_above_stdio();
   setup.unblock_signals();
@@ -104,6 +113,24 @@ Result<void, SetupFault> run_tool(const std::vector<std::string>& argv, std::str
   return SetupFault{argv.front() + " failed: " +
                         without_trailing_newlines(read_memory_file(*words, tool_words_bytes_max)),
                     {}};
+}
+
+}  // namespace
+
+Result<void, SetupFault> run_tool(const std::vector<std::string>& argv, std::string_view input) {
+  return run(argv, input, nullptr);
+}
+
+Result<std::string, SetupFault> read_tool(const std::vector<std::string>& argv,
+                                          std::string_view input) {
+  auto output = make_memory_file("egret-tool-output", {});
+  if (!output) return output.error();
+  if (auto ran = run(argv, input, &*output); !ran) return ran.error();
+  std::string text = read_memory_file(*output, tool_output_bytes_max + 1);
+  if (text.size() > tool_output_bytes_max) {
+    return SetupFault{argv.front() + " printed more than 16 MiB", {}};
+  }
+  return {boost::system::in_place_value, std::move(text)};
 }
 
 }  // namespace egret

@@ -18,4 +18,8 @@ Result<std::string, SetupFault> find_tool(const std::string& name, const std::st
 // tool's own words on stderr, cut at 2 KiB.
 Result<void, SetupFault> run_tool(const std::vector<std::string>& argv, std::string_view input);
 
+// The same, and what it said on stdout. More than 16 MiB of it is a fault.
+Result<std::string, SetupFault> read_tool(const std::vector<std::string>& argv,
+                                          std::string_view input = {});
+
 }  // namespace egret

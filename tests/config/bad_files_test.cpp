@@ -216,6 +216,10 @@ const BadFile sections[] = {
     {"listen nowhere", "version: 1\nlisten: [{sandbox: default}]\n", "2:10", "one of `address`"},
     {"listen twice", "version: 1\nlisten: [{address: 127.0.0.1:1}, {address: 127.0.0.1:1}]\n",
      "2:34", "taken by another"},
+    {"redirect in both families",
+     "version: 1\nlisten: [{redirect: 127.0.0.1:1, sandbox: default}, {redirect: \"[::1]:1\", "
+     "sandbox: default}]\n",
+     "2:53", "taken by another"},
     {"listen for nobody", "version: 1\nlisten: [{address: 127.0.0.1:1, sandbox: web}]\n", "2:42",
      "unknown sandbox `web`"},
     {"redirect without a sandbox", "version: 1\nlisten: [{redirect: 127.0.0.1:1}]\n", "2:21",
