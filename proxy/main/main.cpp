@@ -98,9 +98,13 @@ struct CommandLine {
     v->add_option("url", check.url, "http:// or https:// URL")->required();
     v->add_flag("--json", check.json, "one JSON object");
     v->callback([this] { chosen = [this] { return egret::check_verb(check); }; });
-    CLI::App* e = verb("env", "shell exports for a client of `egret serve`",
-                       "eval \"$(egret env --sandbox web)\"");
+    CLI::App* e =
+        verb("env", "shell exports for a client of `egret serve`; they ask, they enforce nothing",
+             "eval \"$(egret env --sandbox web)\"");
     add_policy(*e, env);
+    e->add_option("--files", env.files,
+                  "put the CA bundle and trust store here, for clients that cannot read the state "
+                  "directory; root's own folder, e.g. /etc/egret/web");
     e->add_flag("--json", env.json, "one JSON object");
     e->callback([this] { chosen = [this] { return egret::env_verb(env); }; });
   }

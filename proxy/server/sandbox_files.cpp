@@ -1,5 +1,8 @@
 #include "proxy/server/sandbox_files.h"
 
+#include <cerrno>
+#include <cstring>
+#include <sys/stat.h>
 #include <utility>
 
 #include "certs/trust.h"
@@ -25,7 +28,10 @@ Result<CertificateAuthority, Failure> checked(Result<CertificateAuthority, CertF
 }  // namespace
 
 TrustFiles trust_files(const Config& config, const std::string& sandbox) {
-  const std::string directory = sandbox_directory(config, sandbox);
+  return trust_files_in(sandbox_directory(config, sandbox));
+}
+
+TrustFiles trust_files_in(const std::string& directory) {
   return {directory + "/ca-bundle.pem", directory + "/truststore.jks"};
 }
 
@@ -41,14 +47,30 @@ Result<CertificateAuthority, Failure> rotate_sandbox_authority(const Config& con
       CertificateAuthority::rotate(sandbox_directory(config, sandbox), sandbox, options()));
 }
 
-Result<void, Failure> write_trust_files(const Config& config, const std::string& sandbox,
-                                        const CertificateAuthority& authority) {
+namespace {
+
+Result<void, Failure> write(const TrustFiles& files, const Config& config,
+                            const CertificateAuthority& authority) {
   auto bundle = trust_bundle(config, authority);
   if (!bundle) return bundle.error();
-  const TrustFiles files = trust_files(config, sandbox);
   if (auto written = write_text_file(files.bundle, *bundle, readable_by_all); !written)
     return written;
   return write_text_file(files.trust_store, jks_trust_store(*bundle), readable_by_all);
+}
+
+}  // namespace
+
+Result<void, Failure> write_trust_files(const Config& config, const std::string& sandbox,
+                                        const CertificateAuthority& authority) {
+  return write(trust_files(config, sandbox), config, authority);
+}
+
+Result<void, Failure> write_trust_files_in(const std::string& directory, const Config& config,
+                                           const CertificateAuthority& authority) {
+  if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
+    return Failure{"egret: cannot make " + directory + ": " + std::strerror(errno), 2};
+  }
+  return write(trust_files_in(directory), config, authority);
 }
 
 }  // namespace egret

@@ -14,6 +14,7 @@ struct TrustFiles {
   std::string trust_store;  // truststore.jks
 };
 TrustFiles trust_files(const Config& config, const std::string& sandbox);
+TrustFiles trust_files_in(const std::string& directory);
 
 Result<CertificateAuthority, Failure> sandbox_authority(const Config& config,
                                                         const std::string& sandbox);
@@ -21,5 +22,8 @@ Result<CertificateAuthority, Failure> rotate_sandbox_authority(const Config& con
                                                                const std::string& sandbox);
 Result<void, Failure> write_trust_files(const Config& config, const std::string& sandbox,
                                         const CertificateAuthority& authority);
+// The same elsewhere, for clients that do not see the state directory; made 0755 if missing.
+Result<void, Failure> write_trust_files_in(const std::string& directory, const Config& config,
+                                           const CertificateAuthority& authority);
 
 }  // namespace egret

@@ -1,4 +1,5 @@
 // env, ca, config and init: the verbs that read or write files and end.
+#include <filesystem>
 #include <iostream>
 #include <utility>
 
@@ -67,22 +68,43 @@ Result<std::string, Failure> proxy_url(const Config& config, const std::string& 
   return "http://" + sandbox + ":" + *token + "@" + text_of(*shared);
 }
 
+// Whose connections are redirected, and nothing else is offered to, needs no proxy variables.
+bool is_redirected_only(const Config& config, const std::string& sandbox) {
+  bool redirected = false;
+  for (const Listen& listen : config.listen) {
+    if (std::holds_alternative<ListenTcp>(listen.where) &&
+        listen.sandbox.value_or(sandbox) == sandbox)
+      return false;
+    redirected = redirected || (std::holds_alternative<ListenRedirect>(listen.where) &&
+                                listen.sandbox == sandbox);
+  }
+  return redirected;
+}
+
 }  // namespace
 
 int env_verb(const EnvFlags& flags) {
   auto setup = setup_for_sandbox(flags);
   if (!setup) return fail(setup.error());
   const SandboxSetup& sandbox = setup->sandboxes.front();
-  auto url = proxy_url(setup->config, sandbox.name);
-  if (!url) return fail(url.error());
+  Variables variables;
+  if (!is_redirected_only(setup->config, sandbox.name)) {
+    auto url = proxy_url(setup->config, sandbox.name);
+    if (!url) return fail(url.error());
+    variables = proxy_variables(*url);
+  }
   auto snapshot = snapshot_of(sandbox, setup->config, 1);
   if (!snapshot) return fail(snapshot.error());
   auto authority = sandbox_authority(setup->config, sandbox.name);
   if (!authority) return fail(authority.error());
   if (auto written = write_trust_files(setup->config, sandbox.name, *authority); !written)
     return fail(written.error());
-  const TrustFiles files = trust_files(setup->config, sandbox.name);
-  Variables variables = proxy_variables(*url);
+  TrustFiles files = trust_files(setup->config, sandbox.name);
+  if (flags.files) {
+    auto written = write_trust_files_in(*flags.files, setup->config, *authority);
+    if (!written) return fail(written.error());
+    files = trust_files_in(std::filesystem::absolute(*flags.files));
+  }
   for (auto& one : trust_variables(files.bundle, files.trust_store, {}))
     variables.push_back(std::move(one));
   for (auto& one : placeholder_variables((*snapshot)->grants))

@@ -28,6 +28,7 @@ struct CheckFlags : Flags {
 int check_verb(const CheckFlags& flags);
 
 struct EnvFlags : Flags {
+  std::optional<std::string> files;  // a directory for what the client trusts
   bool json = false;
 };
 int env_verb(const EnvFlags& flags);
