@@ -17,6 +17,9 @@ constexpr std::string_view table_prefix = "egret_host_";
 // or any user of the machine could ask in the name of this one's sandbox. The gate itself refuses
 // TCP that was not redirected.
 //
+// A socket may be bound to a device without any privilege, and then a redirected packet goes out by
+// that device, with loopback's address on it: `exit` sees where packets really go.
+//
 // A user's own port answers only (`ct direction reply`), or binding it first would open everything
 // on loopback.
 constexpr std::string_view nft_template = R"(table inet TABLE
@@ -45,6 +48,10 @@ table inet TABLE {
     ip daddr 127.0.0.1 meta l4proto { tcp, udp } th dport PORT return
     ip6 daddr ::1 meta l4proto { tcp, udp } th dport PORT return
 LOOPBACK    counter name refused reject with icmpx type admin-prohibited
+  }
+  chain exit {
+    type filter hook postrouting priority 0; policy accept;
+    WHO oifname != "lo" counter name refused drop
   }
 }
 )";

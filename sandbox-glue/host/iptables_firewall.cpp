@@ -19,13 +19,6 @@ struct FamilyTools {
   std::string restore;
 };
 
-// Refusals first: what is loaded in this order and removed in the other lets nothing out between.
-constexpr IptablesTable tables[] = {IptablesTable::filter, IptablesTable::nat};
-
-const char* name_of(IptablesTable table) {
-  return table == IptablesTable::nat ? "nat" : "filter";
-}
-
 Result<std::vector<FamilyTools>, SetupFault> find_family_tools() {
   std::vector<FamilyTools> all;
   for (const Family family : {Family::v4, Family::v6}) {
@@ -49,25 +42,33 @@ bool kernel_uses(Family family, IptablesTable table) {
   char names[256];
   const ssize_t got = ::read(file.get(), names, sizeof names);
   const std::string_view text(names, got > 0 ? static_cast<std::size_t>(got) : 0);
-  return text.find(std::string(name_of(table)) + "\n") != std::string_view::npos;
+  return text.find(std::string(name(table)) + "\n") != std::string_view::npos;
 }
 
 Result<std::string, SetupFault> saved(const FamilyTools& tools, IptablesTable table) {
-  return read_tool({tools.save, "--counters", "--table", name_of(table)});
+  return read_tool({tools.save, "--counters", "--table", name(table)});
 }
 
 Result<void, SetupFault> restore(const FamilyTools& tools, const std::string& rules) {
   return run_tool({tools.restore, "--noflush", "--counters", "--wait", "10"}, rules);
 }
 
+std::string modules_of(IptablesTable table) {
+  switch (table) {
+    case IptablesTable::mangle:
+      return "modprobe iptable_mangle ip6table_mangle xt_owner";
+    case IptablesTable::filter:
+      return "modprobe iptable_filter ip6table_filter xt_owner xt_conntrack ipt_REJECT ip6t_REJECT";
+    case IptablesTable::nat:
+      break;
+  }
+  return "modprobe iptable_nat ip6table_nat xt_owner xt_REDIRECT";
+}
+
 // Why a kernel refuses depends on the table.
 SetupFault explained(SetupFault fault, IptablesTable table) {
   fault.what = "cannot load the user's iptables rules: " + fault.what;
-  fault.remedy = std::string("modprobe ") +
-                 (table == IptablesTable::nat ? "iptable_nat ip6table_nat xt_REDIRECT xt_owner"
-                                              : "iptable_filter ip6table_filter xt_owner "
-                                                "xt_conntrack ipt_REJECT ip6t_REJECT") +
-                 " (kernel support)";
+  fault.remedy = modules_of(table) + " (kernel support)";
   return fault;
 }
 
@@ -93,7 +94,7 @@ Result<bool, SetupFault> apply_iptables(const HostRules& rules) {
   auto before = iptables_counts();
   if (!before) return before.error();
   const bool stood = is_among(*before, rules.uid);
-  for (const IptablesTable table : tables) {
+  for (const IptablesTable table : iptables_tables) {
     for (const FamilyTools& one : *tools) {
       auto loaded = load(one, table, rules);
       if (loaded) continue;
@@ -109,7 +110,8 @@ Result<bool, SetupFault> remove_iptables(std::uint32_t uid) {
   auto tools = find_family_tools();
   if (!tools) return false;
   bool found = false;
-  for (const IptablesTable table : {IptablesTable::nat, IptablesTable::filter}) {
+  for (const IptablesTable table :
+       {IptablesTable::nat, IptablesTable::filter, IptablesTable::mangle}) {
     for (const FamilyTools& one : *tools) {
       if (!kernel_uses(one.family, table)) continue;
       auto now = saved(one, table);
@@ -128,16 +130,17 @@ Result<std::vector<HostCounts>, SetupFault> iptables_counts() {
   auto tools = find_family_tools();
   if (!tools) return all;
   for (const FamilyTools& one : *tools) {
-    if (!kernel_uses(one.family, IptablesTable::filter) ||
-        !kernel_uses(one.family, IptablesTable::nat)) {
-      continue;
+    SavedTables tables;
+    for (const IptablesTable table : iptables_tables) {
+      if (!kernel_uses(one.family, table)) continue;
+      auto now = saved(one, table);
+      if (!now) return now.error();
+      (table == IptablesTable::mangle   ? tables.mangle
+       : table == IptablesTable::filter ? tables.filter
+                                        : tables.nat) = std::move(*now);
     }
-    auto filter = saved(one, IptablesTable::filter);
-    if (!filter) return filter.error();
-    auto nat = saved(one, IptablesTable::nat);
-    if (!nat) return nat.error();
-    for (const std::uint32_t uid : read_iptables_users(*nat)) {
-      const auto counts = read_iptables_counts(uid, *filter, *nat);
+    for (const std::uint32_t uid : read_iptables_users(tables.nat)) {
+      const auto counts = read_iptables_counts(uid, tables);
       if (!counts) continue;
       const auto known = std::find_if(all.begin(), all.end(),
                                       [uid](const HostCounts& other) { return other.uid == uid; });
@@ -154,7 +157,7 @@ Result<std::vector<HostCounts>, SetupFault> iptables_counts() {
 
 std::string describe_iptables(const HostRules& rules) {
   std::string text;
-  for (const IptablesTable table : tables) {
+  for (const IptablesTable table : iptables_tables) {
     for (const Family family : {Family::v4, Family::v6}) {
       text += std::string("# ") + (family == Family::v4 ? "iptables" : "ip6tables") +
               "-legacy-restore --noflush --counters (one transaction)\n" +

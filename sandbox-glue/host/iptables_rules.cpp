@@ -43,7 +43,7 @@ bool declares(std::string_view saved, const std::string& chain) {
                      [&](std::string_view line) { return line.starts_with(":" + chain + " "); });
 }
 
-// `-D OUTPUT …` for each way into the user's chains.
+// `-D OUTPUT …` for each way from outside into the user's chains.
 std::string without_jumps(std::uint32_t uid, std::string_view saved) {
   std::string text;
   for (const std::string_view line : lines_of(saved)) {
@@ -51,7 +51,7 @@ std::string without_jumps(std::uint32_t uid, std::string_view saved) {
     const std::string chain = chain_of(uid);
     const bool ours =
         rule.ends_with("-j " + chain) || rule.ends_with("-j " + chain + std::string(door_suffix));
-    if (rule.starts_with("-A OUTPUT ") && ours) text += "-D" + std::string(rule.substr(2)) + "\n";
+    if (rule.starts_with("-A ") && ours) text += "-D" + std::string(rule.substr(2)) + "\n";
   }
   return text;
 }
@@ -70,6 +70,7 @@ std::uint64_t counted(std::uint32_t uid, std::string_view saved, std::string_vie
 
 constexpr std::string_view redirecting = "-j REDIRECT";
 constexpr std::string_view refusing = "-j REJECT";
+constexpr std::string_view dropping = "-j DROP";
 
 std::string ports_of(const PortRange& range) {
   const std::string first = std::to_string(range.first);
@@ -77,10 +78,10 @@ std::string ports_of(const PortRange& range) {
 }
 
 // One line for each range of uids.
-std::string jumps(const HostRules& rules, const std::string& chain) {
+std::string jumps(const HostRules& rules, const std::string& from, const std::string& chain) {
   std::string text;
   for (const UidRange& range : rules.uids) {
-    text += "-I OUTPUT 1 -m owner --uid-owner " + std::to_string(range.first);
+    text += "-I " + from + " 1 -m owner --uid-owner " + std::to_string(range.first);
     if (range.last != range.first) text += "-" + std::to_string(range.last);
     if (rules.cgroup) {
       std::string quoted;
@@ -117,7 +118,7 @@ std::string nat_rules(const HostRules& rules, Family family, std::string_view sa
          "-A " + chain + " -p tcp -m tcp --dport 53" + redirect +        //
          "-A " + chain + " -d " + words_of(family).local + " -j RETURN\n" +
          counter(counted(rules.uid, saved, redirecting)) + "-A " + chain + " -p tcp" + redirect +
-         jumps(rules, chain);
+         jumps(rules, "OUTPUT", chain);
 }
 
 std::string filter_rules(const HostRules& rules, Family family, std::string_view saved) {
@@ -138,22 +139,49 @@ std::string filter_rules(const HostRules& rules, Family family, std::string_view
   }
   text += counter(counted(rules.uid, saved, refusing)) + "-A " + chain + " -j " + words.reject +
           "\n-A " + door + " -m conntrack --ctorigdstport 53 -j RETURN\n-A " + door + " -j " +
-          words.reject + "\n" + jumps(rules, chain);
+          words.reject + "\n" + jumps(rules, "OUTPUT", chain);
   return text + "-I OUTPUT 1 -d " + words.one + " -p udp -m udp --dport " + port + " -j " + door +
          "\n";
 }
 
+// Where a packet really goes: see `exit` in host_rules.cpp.
+std::string mangle_rules(const HostRules& rules, std::string_view saved) {
+  const std::string chain = chain_of(rules.uid);
+  return ":" + chain + " - [0:0]\n" + without_jumps(rules.uid, saved) +
+         counter(counted(rules.uid, saved, dropping)) + "-A " + chain + " ! -o lo -j DROP\n" +
+         jumps(rules, "POSTROUTING", chain);
+}
+
 std::string table_of(IptablesTable table, const std::string& rules) {
-  return std::string(table == IptablesTable::nat ? "*nat\n" : "*filter\n") + rules + "COMMIT\n";
+  return std::string("*") + name(table) + "\n" + rules + "COMMIT\n";
 }
 
 }  // namespace
 
+const char* name(IptablesTable table) {
+  switch (table) {
+    case IptablesTable::mangle:
+      return "mangle";
+    case IptablesTable::filter:
+      return "filter";
+    case IptablesTable::nat:
+      break;
+  }
+  return "nat";
+}
+
 std::string render_iptables(const HostRules& rules, Family family, IptablesTable table,
                             std::string_view saved) {
   assert(rules.uid != 0 && rules.port != 0 && !rules.uids.empty());
-  return table_of(table, table == IptablesTable::nat ? nat_rules(rules, family, saved)
-                                                     : filter_rules(rules, family, saved));
+  switch (table) {
+    case IptablesTable::mangle:
+      return table_of(table, mangle_rules(rules, saved));
+    case IptablesTable::filter:
+      return table_of(table, filter_rules(rules, family, saved));
+    case IptablesTable::nat:
+      break;
+  }
+  return table_of(table, nat_rules(rules, family, saved));
 }
 
 std::string render_iptables_removal(std::uint32_t uid, IptablesTable table,
@@ -184,14 +212,15 @@ std::vector<std::uint32_t> read_iptables_users(std::string_view saved) {
   return uids;
 }
 
-std::optional<HostCounts> read_iptables_counts(std::uint32_t uid, std::string_view saved_filter,
-                                               std::string_view saved_nat) {
+std::optional<HostCounts> read_iptables_counts(std::uint32_t uid, const SavedTables& saved) {
   const std::string chain = chain_of(uid);
-  if (!declares(saved_filter, chain) || !declares(saved_nat, chain)) return std::nullopt;
-  HostCounts counts{uid, 0, counted(uid, saved_nat, redirecting),
-                    counted(uid, saved_filter, refusing)};
+  for (const std::string* table : {&saved.mangle, &saved.filter, &saved.nat}) {
+    if (!declares(*table, chain)) return std::nullopt;
+  }
+  HostCounts counts{uid, 0, counted(uid, saved.nat, redirecting),
+                    counted(uid, saved.filter, refusing) + counted(uid, saved.mangle, dropping)};
   constexpr std::string_view before = "--to-ports ";
-  for (const std::string_view line : lines_of(saved_nat)) {
+  for (const std::string_view line : lines_of(saved.nat)) {
     const std::size_t at = line.find(before);
     if (!rule_of(line).starts_with("-A " + chain + " ") || at == std::string_view::npos) continue;
     std::from_chars(line.data() + at + before.size(), line.data() + line.size(), counts.port);

@@ -1,7 +1,7 @@
 // The same rules (host_rules.h) for hosts without nftables: the input of `iptables-legacy-restore
 // --noflush --counters`, which replaces one table of one family in one step.
 //
-// Of two tables in two families no step covers all, so the order does: refusals are loaded first
+// Of three tables in two families no step covers all, so the order does: refusals are loaded first
 // and removed last, and nothing of the user's leaves in between.
 #pragma once
 
@@ -16,7 +16,11 @@
 namespace egret {
 
 enum class Family : std::uint8_t { v4, v6 };
-enum class IptablesTable : std::uint8_t { filter, nat };
+// In the order in which they are loaded.
+enum class IptablesTable : std::uint8_t { mangle, filter, nat };
+constexpr IptablesTable iptables_tables[] = {IptablesTable::mangle, IptablesTable::filter,
+                                             IptablesTable::nat};
+const char* name(IptablesTable table);
 
 // `saved`: what `iptables-legacy-save --counters --table T` says now. Its lines that lead to this
 // user's chains are taken out, and what they counted is kept.
@@ -28,8 +32,13 @@ std::string render_iptables_removal(std::uint32_t uid, IptablesTable table, std:
 
 // The users whose chains are in `saved`, each once.
 std::vector<std::uint32_t> read_iptables_users(std::string_view saved);
-// What one family's tables counted; nothing where the user has no chain in one of them.
-std::optional<HostCounts> read_iptables_counts(std::uint32_t uid, std::string_view saved_filter,
-                                               std::string_view saved_nat);
+// What `iptables-legacy-save --counters` says of one family's tables.
+struct SavedTables {
+  std::string mangle;
+  std::string filter;
+  std::string nat;
+};
+// What they counted; nothing where the user has no chain in one of them.
+std::optional<HostCounts> read_iptables_counts(std::uint32_t uid, const SavedTables& saved);
 
 }  // namespace egret

@@ -18,6 +18,7 @@ from support.dns_server import DnsServer  # noqa: E402
 from support.fetching import Fetching, pub_test_config  # noqa: E402
 from support.gate import Gate  # noqa: E402
 from support.home import Home  # noqa: E402
+from support.host_mode import HostMode, host_config  # noqa: E402
 from support.internet import Internet  # noqa: E402
 from support.leak_matrix import LeakWorld  # noqa: E402
 from support.nginx import Http2Origin  # noqa: E402
@@ -218,3 +219,18 @@ def start_fetching(start_gate, make_home, internet, authority, dns, directory):
 @pytest.fixture
 def fetch(start_fetching):
     return start_fetching()
+
+
+# --- a user of the machine, without a namespace
+
+
+@pytest.fixture
+def host(leak_world, make_home, directory):
+    """A machine with the gate's config, and no gate yet."""
+    return HostMode(leak_world, make_home(host_config()), directory / "shared")
+
+
+@pytest.fixture
+def host_gate(host, start_gate):
+    """The gate on it."""
+    return start_gate(home=host.home)

@@ -11,6 +11,7 @@ from support.dns_client import ASK, address_of
 from support.host_mode import AGENT, PORT, STRANGER, Bridges, HostMode, host_config
 from support.leak_matrix import assert_nothing_gets_out
 from support.networks import Outputs, needs_root
+from support.waiting import wait_until
 from support.work_matrix import assert_work_succeeds
 
 pytestmark = needs_root
@@ -104,6 +105,34 @@ def test_without_any_rules_it_is_a_loop_too(host, host_gate):
     for address in ("127.0.0.1", "::1"):
         assert "HTTP" not in host.connect(address, PORT)
     host.home.audit.wait_for(2, event="connection", decision="deny", reason="loop")
+
+
+# --- ways past the redirection
+
+BOUND = """
+import itertools, socket
+addresses = ("198.51.100.9", "203.0.113.1", "127.0.0.1", "2001:db8:77::9", "::1", "fe80::1%out")
+for address, port, kind in itertools.product(addresses, (53, 80), (1, 2)):
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"out")
+        sock.settimeout(0.1)
+        try:
+            sock.connect((address, port))
+            sock.send(b"out")
+        except OSError:
+            pass
+"""
+
+
+@BACKENDS
+def test_a_socket_bound_to_a_device_leads_nowhere(host, host_gate, flags):
+    """Redirected to loopback, its packets would be sent out by the device."""
+    host.apply(*flags)
+    before = host.net.packets()
+    host.python(BOUND)
+    assert host.net.packets() == before
+    host.python(BOUND, uid=STRANGER)
+    wait_until(lambda: host.net.packets() > before, what="another user's packets")
 
 
 # --- loopback
