@@ -60,6 +60,15 @@ def test_what_an_agent_does_all_day_succeeds(
         assert host.net.packets() == before
 
 
+def test_the_variables_alone_say_that_they_enforce_nothing(host):
+    told = host.home.cli("env", "--sandbox", "web", check=0).stdout
+    *exports, last = told.splitlines()
+    assert all(line.startswith("export ") for line in exports)
+    assert last.startswith("# ") and "enforce nothing" in last
+    once = 'eval $1; echo "$EGRET_SANDBOX"'  # unquoted: one line
+    assert host.run("sh", "-c", once, "sh", told) == "web\n"
+
+
 # --- names, and the gate's own port
 
 
