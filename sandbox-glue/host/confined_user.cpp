@@ -113,7 +113,7 @@ Result<ConfinedUser, SetupFault> find_confined_user(const std::string& name_or_u
     const auto uid = read_number<uid_t>(name_or_uid);
     if (!uid || *uid == std::numeric_limits<uid_t>::max()) {
       return SetupFault{"there is no user \"" + name_or_uid + "\" here",
-                        "adduser --disabled-password " + name_or_uid};
+                        "adduser --disabled-password, or give the uid"};
     }
     entry = Entry{user_name(*uid), *uid};
   }

@@ -16,6 +16,7 @@ FLOORS = {
     "config": ["policy", "proxy/exchange"],
     "sandbox-glue/namespace": ["policy"],
     "sandbox-glue/process": ["policy", "sandbox-glue/namespace"],
+    "sandbox-glue/host": ["policy", "sandbox-glue/namespace"],
     "sandbox-glue/inside": ["sandbox-glue/process"],
     "proxy/audit": ["policy", "proxy/wire"],
     "proxy/secrets": ["policy", "certs", "config"],
@@ -25,7 +26,8 @@ FLOORS["proxy/session"] = [
     *("policy", "certs", "config", "proxy/wire", "proxy/exchange"),
     *("proxy/io", "proxy/secrets", "proxy/audit", "sandbox-glue/namespace"),
 ]
-FLOORS["proxy/server"] = [*FLOORS["proxy/session"], "proxy/session", "sandbox-glue/process"]
+FLOORS["proxy/server"] = [*FLOORS["proxy/session"], "proxy/session", "sandbox-glue/process",
+                          "sandbox-glue/host"]
 FLOORS["proxy/main"] = [*FLOORS["proxy/server"], "proxy/server"]
 
 # Which folders may see which library.
