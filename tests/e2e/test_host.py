@@ -17,6 +17,7 @@ from support.work_matrix import assert_work_succeeds
 pytestmark = needs_root
 
 BACKENDS = pytest.mark.parametrize("flags", [(), ("--iptables",)], ids=["nft", "iptables"])
+FETCH = ["curl", "-sS", "--max-time", "10"]
 # Not the network: the user's processes may talk to whoever listens on a socket in sight.
 UNIX_SOCKETS = ("abstract socket",)
 
@@ -116,6 +117,30 @@ def test_without_any_rules_it_is_a_loop_too(host, host_gate):
     host.home.audit.wait_for(2, event="connection", decision="deny", reason="loop")
 
 
+def test_each_user_is_its_own_sandbox_and_no_others(host, start_gate):
+    users = {"web": (AGENT, PORT), "other": (STRANGER, PORT + 1)}
+    listen = [
+        {"redirect": f"127.0.0.1:{port}", "sandbox": name} for name, (_, port) in users.items()
+    ]
+    sandboxes = {name: {"rules": [{"allow": f"{name}.demo.test"}]} for name in users}
+    host.home.write_config({**host_config(sandboxes=sandboxes), "listen": listen})
+    start_gate(home=host.home)
+    for name, (uid, _) in users.items():
+        host.apply("--sandbox", name, user=uid)
+    for name, (uid, _) in users.items():
+        question = json.dumps([["8.8.8.8", f"{name}.demo.test", "A"]])
+        host.python(ASK, question, uid=uid)
+        assert f'"sandbox":"{name}"' in host.run(*FETCH, f"http://{host.net.V4}/", uid=uid)
+    for uid, port in ((AGENT, PORT + 1), (STRANGER, PORT)):
+        assert host.connect("127.0.0.1", port, uid=uid).startswith("refused")
+        assert host.send("127.0.0.1", port, uid=uid).startswith("refused")
+    names = host.home.audit.records(event="dns")
+    assert {(r["sandbox"], r["query"]["name"], r["decision"]) for r in names} == {
+        (name, f"{name}.demo.test", "allow") for name in users
+    }
+    assert host.home.audit.records(reason="loop") == []
+
+
 # --- ways past the redirection
 
 BOUND = """
@@ -201,7 +226,7 @@ def test_when_the_gate_dies_nothing_leaves_and_when_it_is_back_it_serves(host, h
 
 def test_a_reload_changes_what_the_user_may(host, host_gate):
     host.apply()
-    fetch = ["curl", "-s", "-o", "/tmp/body", "-w", "%{http_code}", "http://api.demo.test/"]
+    fetch = [*FETCH, "-o", "/tmp/body", "-w", "%{http_code}", "http://api.demo.test/"]
     host.home.write_config(host_config(sandboxes={"web": {"rules": []}}))
     host.home.cli("reload", check=0)
     assert host.run(*fetch) == "403"
