@@ -25,12 +25,14 @@ std::string too_large(std::size_t bytes_max) {
 
 // Why this file is no place for a secret.
 std::optional<std::string> unfit(const struct stat& status, const std::string& path,
-                                 std::size_t bytes_max) {
+                                 std::size_t bytes_max, GroupBits group) {
+  const bool mask = group == GroupBits::may_be_a_mask && status.st_uid == 0 && status.st_gid == 0;
+  const mode_t refused = mask ? 037 : 077;
   if (!S_ISREG(status.st_mode)) return "not a regular file; give the path of the file itself";
   if (status.st_uid != ::geteuid() && status.st_uid != 0) {
     return "belongs to user " + std::to_string(status.st_uid) + "; use a file of your own";
   }
-  if ((status.st_mode & 077) != 0) {
+  if ((status.st_mode & refused) != 0) {
     return "other users may read or change it; run `chmod 600 " + path + "`";
   }
   if (status.st_size > static_cast<off_t>(bytes_max)) return too_large(bytes_max);
@@ -46,7 +48,8 @@ bool unchanged(const struct stat& before, int descriptor) {
 
 }  // namespace
 
-Result<std::string, FileFault> read_private_file(const std::string& path, std::size_t bytes_max) {
+Result<std::string, FileFault> read_private_file(const std::string& path, std::size_t bytes_max,
+                                                 GroupBits group) {
   // O_NONBLOCK: a FIFO in the file's place must not block the start.
   const UniqueFd file{
       ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
@@ -57,7 +60,7 @@ Result<std::string, FileFault> read_private_file(const std::string& path, std::s
   }
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return FileFault{reason(errno)};
-  if (auto why = unfit(status, path, bytes_max)) return FileFault{std::move(*why)};
+  if (auto why = unfit(status, path, bytes_max, group)) return FileFault{std::move(*why)};
   std::string raw;
   const ReadEnd end = read_to_end(file.get(), bytes_max, raw);
   if (end != ReadEnd::end_of_file || !unchanged(status, file.get())) {

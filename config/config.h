@@ -58,7 +58,13 @@ struct SecretSourceFile {
 struct SecretSourceExec {
   std::vector<std::string> argv;
 };
-using SecretSource = std::variant<SecretSourceEnv, SecretSourceFile, SecretSourceExec>;
+// What a service manager keeps for this service: a file of $CREDENTIALS_DIRECTORY (systemd's
+// LoadCredential=).
+struct SecretSourceCredential {
+  std::string credential;
+};
+using SecretSource =
+    std::variant<SecretSourceEnv, SecretSourceFile, SecretSourceExec, SecretSourceCredential>;
 
 struct SecretConfig {
   std::string name;

@@ -69,6 +69,8 @@ Row rule_row(const Rule& rule) {
 std::string source_text(const SecretSource& source) {
   if (const auto* env = std::get_if<SecretSourceEnv>(&source)) return "env:" + env->variable;
   if (const auto* file = std::get_if<SecretSourceFile>(&source)) return "file:" + file->path;
+  if (const auto* kept = std::get_if<SecretSourceCredential>(&source))
+    return "credential:" + kept->credential;
   return "exec:" + joined(std::get<SecretSourceExec>(source).argv, identity, " ");
 }
 

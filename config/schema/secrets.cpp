@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view secret_example =
     "`from: env:GITHUB_TOKEN` and `hosts: [api.github.com]`";
 constexpr std::string_view from_example =
-    "`env:NAME`, `file:PATH` or `exec:/path/to/program words`";
+    "`env:NAME`, `file:PATH`, `credential:NAME` or `exec:/path/to/program words`";
 
 struct Draft {
   std::optional<SecretSource> from;
@@ -32,6 +32,21 @@ std::optional<SecretSource> file_source(Context& context, const Node& node,
   auto path = path_from(context, node.mark, rest);
   if (!path) return std::nullopt;
   return SecretSourceFile{std::move(*path)};
+}
+
+// The name of one file in one folder, never a path.
+std::optional<SecretSource> credential_source(Context& context, const Node& node,
+                                              const std::string& rest) {
+  constexpr std::size_t name_bytes_max = 255;
+  constexpr std::string_view known =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
+  const bool plain = rest.find_first_not_of(known) == std::string::npos;
+  if (!rest.empty() && rest.size() <= name_bytes_max && plain && rest[0] != '.')
+    return SecretSourceCredential{rest};
+  context.problems.add(node.mark, "`credential:` without the name of a credential",
+                       "write `credential:github-token` for `LoadCredential=github-token:/path` "
+                       "in the unit; letters, digits, `_`, `-` and `.`");
+  return std::nullopt;
 }
 
 // Split at spaces, no shell: what would need one is refused rather than passed on as it stands.
@@ -69,6 +84,8 @@ void read_from(Context& context, const Node& node, Draft& secret) {
     secret.from = env_source(context, node, rest);
   else if (scheme == "file" && colon != std::string::npos)
     secret.from = file_source(context, node, rest);
+  else if (scheme == "credential" && colon != std::string::npos)
+    secret.from = credential_source(context, node, rest);
   else if (scheme == "exec" && colon != std::string::npos)
     secret.from = exec_source(context, node, rest);
   else {

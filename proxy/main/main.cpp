@@ -47,6 +47,7 @@ struct CommandLine {
   std::optional<std::string> config;
   std::optional<std::string> init_path;
   bool force = false;
+  bool proxy_only = false;
   bool json = false;
   bool version = false;
 
@@ -106,6 +107,8 @@ struct CommandLine {
                   "put the CA bundle and trust store here, for clients that cannot read the state "
                   "directory; root's own folder, e.g. /etc/egret/web");
     e->add_flag("--json", env.json, "one JSON object");
+    e->add_option("--proxy-at", env.proxy_at,
+                  "where clients reach the listener, as HOST:PORT (default: where it listens)");
     e->callback([this] { chosen = [this] { return egret::env_verb(env); }; });
   }
 
@@ -187,6 +190,17 @@ struct CommandLine {
     shows->add_flag("--json", host.json, "one JSON array");
   }
 
+  CLI::App* add_init(CLI::App& init, const char* name, const char* what, const char* example,
+                     std::function<egret::StarterKind()> kind) {
+    CLI::App* made = verb(name, what, example, &init);
+    made->add_option("project", init_path, "the project's folder (default: the current one)");
+    made->add_flag("--force", force, "replace files that are there");
+    made->callback([this, kind] {
+      chosen = [this, kind] { return egret::init_files_verb(kind(), init_path, force); };
+    });
+    return made;
+  }
+
   void add_config_verbs() {
     CLI::App* v = verb("config", "the configuration file", "egret config check");
     v->require_subcommand(1);
@@ -207,6 +221,18 @@ struct CommandLine {
     starter->add_flag("--force", force, "replace a file that is there");
     starter->callback(
         [this] { chosen = [this] { return egret::init_config_verb(init_path, force); }; });
+    CLI::App* compose = add_init(
+        *init, "compose",
+        "egret/: a gate and a sandbox that share a network namespace, for compose",
+        "egret init compose && cat egret/compose.yaml", [this] {
+          return proxy_only ? egret::StarterKind::compose_proxy : egret::StarterKind::compose;
+        });
+    compose->add_flag("--proxy", proxy_only,
+                      "the simple variant: an internal network and proxy variables, no rules");
+    add_init(*init, "devcontainer",
+             ".devcontainer/: a development container behind a gate of its own",
+             "egret init devcontainer && cat .devcontainer/compose.yaml",
+             [] { return egret::StarterKind::devcontainer; });
   }
 
   CommandLine() {

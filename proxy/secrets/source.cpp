@@ -46,6 +46,30 @@ Result<Secret, SecretSourceFault> read_secret(std::string_view name, const Secre
   return checked(name, source, std::move(*raw));
 }
 
+std::optional<std::string> credential_path(const SecretSourceCredential& from) {
+  const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+  if (directory == nullptr || directory[0] != '/') return std::nullopt;
+  return std::string(directory) + "/" + from.credential;
+}
+
+Result<Secret, SecretSourceFault> read_secret(std::string_view name,
+                                              const SecretSourceCredential& from) {
+  const std::string source = "credential " + from.credential;
+  const auto path = credential_path(from);
+  if (!path) {
+    return fault(name, source,
+                 "$CREDENTIALS_DIRECTORY is not set; systemd sets it for a unit with "
+                 "LoadCredential=" +
+                     from.credential + ":/path");
+  }
+  auto raw = read_private_file(*path, raw_bytes_max, GroupBits::may_be_a_mask);
+  if (!raw) {
+    return fault(name, source,
+                 raw.error().what + "; look at LoadCredential=" + from.credential + ":/path");
+  }
+  return checked(name, source, std::move(*raw));
+}
+
 Result<Secret, SecretSourceFault> read_secret(std::string_view name, const SecretSourceExec& from,
                                               std::chrono::milliseconds limit) {
   if (from.argv.empty() || from.argv.front().empty()) {

@@ -1,10 +1,11 @@
 // Where real secrets come from: a variable of our environment, a file that only its owner can read,
-// or the output of a program. Read once at start and at reload; a secret that cannot be had is a
-// fault that names it and its source and says what to do, never a value or a part of one (ATTACKS
-// F08-F10, J11).
+// a credential that the service manager keeps, or the output of a program. Read once at start and
+// at reload; a secret that cannot be had is a fault that names it and its source and says what to
+// do, never a value or a part of one (ATTACKS F08-F10, J11).
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,13 @@ Result<Secret, SecretSourceFault> read_secret(std::string_view name, const Secre
 
 // A regular file of at most 8 KiB, no link, ours or root's, without any group or other bit.
 Result<Secret, SecretSourceFault> read_secret(std::string_view name, const SecretSourceFile& from);
+
+// A file of $CREDENTIALS_DIRECTORY, as file: else; it may also be root's with an access list that
+// names us.
+Result<Secret, SecretSourceFault> read_secret(std::string_view name,
+                                              const SecretSourceCredential& from);
+// Where that file lies; nothing where no service manager keeps credentials for us.
+std::optional<std::string> credential_path(const SecretSourceCredential& from);
 
 // What the program prints, at most 8 KiB. No shell; stdin and stderr are /dev/null, our environment
 // is its own, and it inherits no other descriptor. Past the time limit it and its children are

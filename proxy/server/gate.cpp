@@ -225,6 +225,14 @@ void Gate::stop() {
 
 Result<void, Failure> Gate::reload() {
   const std::lock_guard lock(reload_mutex_);
+  manager_.reloading();
+  auto reloaded = load_again();
+  manager_.ready(reloaded ? status_line()
+                          : status_line() + "; reload refused: " + reloaded.error().text);
+  return reloaded;
+}
+
+Result<void, Failure> Gate::load_again() {
   const std::uint64_t generation = generation_ + 1;
   std::vector<SnapshotPtr> snapshots;
   auto failed = [this](Failure failure) {
@@ -263,6 +271,11 @@ Result<void, Failure> Gate::reload() {
     std::cerr << "egret: these keys take effect at the next start only: " << keys << std::endl;
   }
   return {};
+}
+
+std::string Gate::status_line() const {
+  return std::to_string(sandboxes_.size()) + " sandboxes, " + std::to_string(listeners_) +
+         " listeners, generation " + std::to_string(generation_.load());
 }
 
 std::string Gate::status_json() const {

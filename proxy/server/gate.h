@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "proxy/server/activated_sockets.h"
+#include "proxy/server/sd_notify.h"
 #include "proxy/server/setup.h"
 #include "proxy/session/connection.h"
 #include "proxy/session/sandbox.h"
@@ -33,10 +35,16 @@ class Gate {
   // For `run` the authority is in memory; for `serve` it is on disk.
   Result<void, Failure> add_sandbox(const SandboxSetup& sandbox, CertificateAuthority authority,
                                     SnapshotPtr snapshot);
-  // The explicit and redirect listeners of the file. Says on stderr where it listens.
-  Result<void, Failure> open_listeners();
+  // The explicit and redirect listeners of the file, on the sockets that a service manager opened
+  // for them, and else on its own. Says on stderr where it listens.
+  Result<void, Failure> open_listeners(ActivatedSockets activated = {});
   // Serves a namespace's sockets as this sandbox.
   void attach(const std::string& sandbox, NamespaceSockets sockets);
+
+  // Who hears of reloads.
+  void report_to(ServiceManager manager) { manager_ = std::move(manager); }
+  // One line for a service manager's status.
+  std::string status_line() const;
 
   void start();
   void stop();
@@ -51,22 +59,25 @@ class Gate {
  private:
   Gate(GateSetup setup, MakeSetup again, std::string mode);
   Result<void, Failure> open_tcp(const ListenTcp& where, std::shared_ptr<ListenerFacts> facts,
-                                 const Listen& listen);
+                                 const Listen& listen, ActivatedSockets& activated);
   Result<void, Failure> open_redirect(const ListenRedirect& where,
                                       std::shared_ptr<ListenerFacts> facts, const Listen& listen);
   Result<void, Failure> open_unix(const ListenUnix& where, std::shared_ptr<ListenerFacts> facts,
-                                  const Listen& listen);
+                                  const Listen& listen, ActivatedSockets& activated);
+  Result<void, Failure> load_again();
   void listen_everywhere(int fd, const std::shared_ptr<const ListenerFacts>& facts);
   void record(std::string_view what, std::string_view sandbox, std::string_view detail);
 
   Config config_;
   MakeSetup again_;
   std::string mode_;
+  ServiceManager manager_;
   GateShared shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   std::map<std::string, std::shared_ptr<Sandbox>> sandboxes_;  // fixed once started
   std::vector<std::pair<std::string, SocketAddress>> bound_;   // by the line of the file
+  std::size_t listeners_ = 0;
   std::vector<std::string> unix_paths_;
   std::mutex reload_mutex_;
   std::atomic<std::uint64_t> generation_{1};

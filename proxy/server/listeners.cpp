@@ -28,9 +28,31 @@ Failure cannot_listen(const std::string& where, const std::string& source, int e
   return {source + ": cannot listen on " + where + ": " + std::strerror(error) + advice, 2};
 }
 
-std::string text_of(const SocketAddress& address) {
-  return (address.address.is_v4() ? address.address.text() : "[" + address.address.text() + "]") +
-         ":" + std::to_string(address.port);
+// Nothing for a redirect listener, which is several sockets that belong together.
+std::optional<ListenPlace> place_of(const Listen& listen) {
+  if (const auto* path = std::get_if<ListenUnix>(&listen.where)) return path->path;
+  const auto* tcp = std::get_if<ListenTcp>(&listen.where);
+  if (tcp == nullptr) return std::nullopt;
+  const auto address = IpAddress::parse(tcp->address);
+  if (!address) return std::nullopt;
+  return SocketAddress{*address, tcp->port};
+}
+
+// A socket that a manager opened and nobody serves would take connections and never answer.
+Result<void, Failure> refuse_unclaimed(const Config& config, const ActivatedSockets& activated) {
+  if (activated.left().empty()) return {};
+  std::string sockets;
+  for (const ListenPlace& place : activated.left())
+    sockets += (sockets.empty() ? "" : ", ") + text_of(place);
+  std::string entries;
+  for (const Listen& listen : config.listen) {
+    if (const auto place = place_of(listen))
+      entries += (entries.empty() ? "" : ", ") + text_of(*place);
+  }
+  return Failure{"egret: the service manager opened " + sockets + ", and no `listen:` entry of " +
+                     config.file + " is there (it has " + entries +
+                     "); write ListenStream= of the socket unit and `listen:` alike",
+                 2};
 }
 
 // A proxy known by its name is checked when it is dialled.
@@ -99,24 +121,55 @@ Result<int, Failure> listen_tcp(const std::string& address, std::uint16_t port,
   return open_socket(SOCK_STREAM, address, port, source);
 }
 
-Result<void, Failure> Gate::open_listeners() {
+Result<void, Failure> Gate::open_listeners(ActivatedSockets activated) {
   for (const Listen& listen : config_.listen) {
     auto facts = std::make_shared<ListenerFacts>();
     if (listen.sandbox) facts->sandbox = sandboxes_.at(*listen.sandbox);
     Result<void, Failure> opened;
     if (const auto* tcp = std::get_if<ListenTcp>(&listen.where)) {
-      opened = open_tcp(*tcp, facts, listen);
+      opened = open_tcp(*tcp, facts, listen, activated);
     } else if (const auto* redirect = std::get_if<ListenRedirect>(&listen.where)) {
       opened = open_redirect(*redirect, facts, listen);
     } else {
-      opened = open_unix(std::get<ListenUnix>(listen.where), facts, listen);
+      opened = open_unix(std::get<ListenUnix>(listen.where), facts, listen, activated);
     }
     if (!opened) return opened;
+    ++listeners_;
   }
+  if (auto all = refuse_unclaimed(config_, activated); !all) return all;
   return refuse_own_proxy(config_, shared_.own_listeners);
 }
 
 namespace {
+
+Result<int, Failure> listen_unix(const std::string& path, const std::string& source) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    return Failure{source + ": the path of a Unix socket has at most 107 characters", 2};
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return cannot_listen(path, source, errno);
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) {
+    // A socket that nobody listens on is left over from a gate that was killed.
+    if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+      ::close(fd);
+      return cannot_listen(path, source, EADDRINUSE);
+    }
+    ::unlink(path.c_str());
+  }
+  const mode_t before = ::umask(0117);
+  const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  const int error = errno;
+  ::umask(before);
+  if (!bound || ::listen(fd, backlog) != 0) {
+    ::close(fd);
+    return cannot_listen(path, source, error);
+  }
+  return fd;
+}
 
 void announce(const std::string& where, const Listen& listen) {
   std::cerr << "egret: listening on " << where
@@ -128,15 +181,23 @@ void announce(const std::string& where, const Listen& listen) {
 }  // namespace
 
 Result<void, Failure> Gate::open_tcp(const ListenTcp& where, std::shared_ptr<ListenerFacts> facts,
-                                     const Listen& listen) {
-  auto fd = listen_tcp(where.address, where.port, listen.source);
-  if (!fd) return fd.error();
+                                     const Listen& listen, ActivatedSockets& activated) {
+  int own = -1;
+  const auto place = place_of(listen);
+  auto taken = place ? activated.take(*place) : std::nullopt;
+  if (taken) {
+    own = taken->release();
+  } else {
+    auto opened = listen_tcp(where.address, where.port, listen.source);
+    if (!opened) return opened.error();
+    own = *opened;
+  }
   facts->capture = Capture::forward;
-  const auto bound = local_address(*fd);
+  const auto bound = local_address(own);
   bound_.emplace_back(listen.source, *bound);
   shared_.own_listeners.push_back(*bound);
   announce(text_of(*bound), listen);
-  listen_everywhere(*fd, facts);
+  listen_everywhere(own, facts);
   return {};
 }
 
@@ -171,36 +232,18 @@ Result<void, Failure> Gate::open_redirect(const ListenRedirect& where,
 }
 
 Result<void, Failure> Gate::open_unix(const ListenUnix& where, std::shared_ptr<ListenerFacts> facts,
-                                      const Listen& listen) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (where.path.size() >= sizeof address.sun_path) {
-    return Failure{listen.source + ": the path of a Unix socket has at most 107 characters", 2};
-  }
-  std::memcpy(address.sun_path, where.path.c_str(), where.path.size() + 1);
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return cannot_listen(where.path, listen.source, errno);
-  struct stat status {};
-  if (::lstat(where.path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) {
-    // A socket that nobody listens on is left over from a gate that was killed.
-    if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
-      ::close(fd);
-      return cannot_listen(where.path, listen.source, EADDRINUSE);
-    }
-    ::unlink(where.path.c_str());
-  }
-  const mode_t before = ::umask(0117);
-  const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-  const int error = errno;
-  ::umask(before);
-  if (!bound || ::listen(fd, backlog) != 0) {
-    ::close(fd);
-    return cannot_listen(where.path, listen.source, error);
-  }
-  unix_paths_.push_back(where.path);
+                                      const Listen& listen, ActivatedSockets& activated) {
   facts->capture = Capture::unix_socket;
+  if (auto taken = activated.take(where.path)) {  // its file stays: it is the manager's
+    announce(where.path, listen);
+    listen_everywhere(taken->release(), facts);
+    return {};
+  }
+  auto fd = listen_unix(where.path, listen.source);
+  if (!fd) return fd.error();
+  unix_paths_.push_back(where.path);
   announce(where.path, listen);
-  listen_everywhere(fd, facts);
+  listen_everywhere(*fd, facts);
   return {};
 }
 

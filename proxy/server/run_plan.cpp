@@ -65,6 +65,9 @@ std::vector<std::string> hidden_paths(const Config& config, const SandboxSetup& 
   if (std::filesystem::exists(local_config)) out.push_back(std::filesystem::absolute(local_config));
   for (const SecretConfig& secret : all_secrets(config, sandbox)) {
     if (const auto* from = std::get_if<SecretSourceFile>(&secret.from)) out.push_back(from->path);
+    if (const auto* kept = std::get_if<SecretSourceCredential>(&secret.from)) {
+      if (const auto path = credential_path(*kept)) out.push_back(*path);
+    }
     const auto* program = std::get_if<SecretSourceExec>(&secret.from);
     if (program != nullptr && can_be_changed(program->argv.front(), writable))
       out.push_back(program->argv.front());

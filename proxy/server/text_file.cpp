@@ -59,6 +59,7 @@ Result<void, Failure> write_text_file(const std::string& path, const std::string
   const std::string beside = path + ".new." + std::to_string(::getpid());
   const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
   if (fd < 0) return cannot("write", beside, errno);
+  ::fchmod(fd, mode);  // whatever the umask: a service's is 0077
   const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   const int error = errno;
   ::close(fd);

@@ -1,4 +1,4 @@
-// env, ca, config and init: the verbs that read or write files and end.
+// env, ca and config: the verbs that read or write files and end.
 #include <filesystem>
 #include <iostream>
 #include <utility>
@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "certs/trust.h"
-#include "config/starter.h"
 #include "proxy/secrets/placeholder_store.h"
 #include "proxy/server/control.h"
 #include "proxy/server/environment.h"
@@ -35,8 +34,19 @@ std::optional<ListenTcp> bound_listener(const Config& config, const Listen& list
   return std::nullopt;
 }
 
+// As --proxy-at wants it: it becomes part of a URL.
+bool is_host_and_port(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  return colon != std::string::npos && colon > 0 && colon + 1 < text.size() &&
+         text.find_first_not_of("0123456789", colon + 1) == std::string::npos &&
+         text.find_first_of("/@ '\"#?\\") == std::string::npos;
+}
+
 // The proxy URL for this sandbox: a listener of its own, else one where credentials name it.
-Result<std::string, Failure> proxy_url(const Config& config, const std::string& sandbox) {
+Result<std::string, Failure> proxy_url(const Config& config, const std::string& sandbox,
+                                       const std::optional<std::string>& at) {
+  if (at && !is_host_and_port(*at))
+    return Failure{"egret: --proxy-at " + *at + ": write it as HOST:PORT", 2};
   std::optional<ListenTcp> shared;
   std::optional<ListenTcp> bound;
   for (const Listen& listen : config.listen) {
@@ -53,7 +63,7 @@ Result<std::string, Failure> proxy_url(const Config& config, const std::string& 
                      "then ask again\n";
       }
     }
-    if (listen.sandbox == sandbox) return "http://" + text_of(*tcp);
+    if (listen.sandbox == sandbox) return "http://" + at.value_or(text_of(*tcp));
     if (!listen.sandbox && !shared) shared = *tcp;
   }
   if (!shared) {
@@ -65,7 +75,7 @@ Result<std::string, Failure> proxy_url(const Config& config, const std::string& 
   }
   auto token = proxy_token(config.state, sandbox);
   if (!token) return Failure{"egret: " + token.error().what, 2};
-  return "http://" + sandbox + ":" + *token + "@" + text_of(*shared);
+  return "http://" + sandbox + ":" + *token + "@" + at.value_or(text_of(*shared));
 }
 
 // Whose connections are redirected, and nothing else is offered to, needs no proxy variables.
@@ -89,7 +99,7 @@ int env_verb(const EnvFlags& flags) {
   const SandboxSetup& sandbox = setup->sandboxes.front();
   Variables variables;
   if (!is_redirected_only(setup->config, sandbox.name)) {
-    auto url = proxy_url(setup->config, sandbox.name);
+    auto url = proxy_url(setup->config, sandbox.name, flags.proxy_at);
     if (!url) return fail(url.error());
     variables = proxy_variables(*url);
   }
@@ -186,17 +196,6 @@ int config_show_verb(const Flags& flags) {
     if (!setup) return fail(setup.error());
   }
   std::cout << show_config(*config, flags.sandbox);
-  return 0;
-}
-
-int init_config_verb(const std::optional<std::string>& given, bool force) {
-  const std::string path = given.value_or("egret.yaml");
-  if (!force && read_text_file(path)) {
-    return fail({"egret: " + path + " is already there; --force replaces it", 2});
-  }
-  if (auto written = write_text_file(path, std::string(starter_config()), 0600); !written)
-    return fail(written.error());
-  std::cout << "wrote " << path << "; look at it, then: egret config check\n";
   return 0;
 }
 

@@ -31,6 +31,10 @@ int serve_verb(const std::optional<std::string>& config) {
   protect_memory();
   // Before any thread: SIGTERM, SIGINT and SIGHUP are taken here, one after the other.
   const SignalsBlocked blocked;
+  // Before any program is started (`exec:`): none of them is to have these.
+  const ServiceManager manager = ServiceManager::from_environment();
+  auto activated = ActivatedSockets::from_environment();
+  if (!activated) return fail(activated.error());
   auto setup = setup_for_gate(config);
   if (!setup) return fail(setup.error());
   if (setup->config.listen.empty()) {
@@ -44,10 +48,14 @@ int serve_verb(const std::optional<std::string>& config) {
       std::move(*setup), [config] { return setup_for_gate(config); }, "serve");
   if (!gate) return fail(gate.error());
   if (auto added = add_sandboxes(**gate, sandboxes); !added) return fail(added.error());
-  if (auto opened = (*gate)->open_listeners(); !opened) return fail(opened.error());
+  if (auto opened = (*gate)->open_listeners(std::move(*activated)); !opened)
+    return fail(opened.error());
   auto control = ControlSocket::open(**gate, (*gate)->config().state);
   if (!control) return fail(control.error());
+  (*gate)->report_to(manager);
   (*gate)->start();
+  if (!manager.ready((*gate)->status_line()))
+    std::cerr << "egret: the service manager's $NOTIFY_SOCKET takes no message" << std::endl;
   std::cerr << "egret: ready" << std::endl;
 
   sigset_t awaited;
@@ -57,6 +65,7 @@ int serve_verb(const std::optional<std::string>& config) {
   int signal = 0;
   while (::sigwait(&awaited, &signal) == 0 && signal == SIGHUP)
     (*gate)->reload();
+  manager.stopping();
   control->reset();
   (*gate)->stop();
   return 0;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "proxy/server/setup.h"
+#include "sandbox-glue/devcontainer/templates.h"
 
 namespace egret {
 
@@ -30,6 +31,7 @@ int check_verb(const CheckFlags& flags);
 struct EnvFlags : Flags {
   std::optional<std::string> files;  // a directory for what the client trusts
   bool json = false;
+  std::optional<std::string> proxy_at;  // HOST:PORT, where clients find the listener
 };
 int env_verb(const EnvFlags& flags);
 
@@ -53,6 +55,8 @@ int audit_verb(const std::string& what, const AuditFlags& flags);  // show, tail
 int config_check_verb(const std::optional<std::string>& config);
 int config_show_verb(const Flags& flags);
 int init_config_verb(const std::optional<std::string>& path, bool force);
+// Into a folder of the project (default: the current one); what is there is kept without `force`.
+int init_files_verb(StarterKind kind, const std::optional<std::string>& project, bool force);
 
 int status_verb(const std::optional<std::string>& config, bool json);
 int reload_verb(const std::optional<std::string>& config, bool json);

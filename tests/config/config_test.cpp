@@ -116,6 +116,12 @@ TEST_CASE("secrets know their source, hosts and places; header is the default pl
         std::vector<std::string>{"/home/me/bin/token", "--for", "egret"});
 }
 
+TEST_CASE("a secret can be a credential that the service manager keeps") {
+  const Config config = parse(
+      "version: 1\nsecrets:\n  KEY: {from: \"credential:api-key.1\", hosts: [a.example.com]}\n");
+  CHECK(std::get<SecretSourceCredential>(config.secrets.at("KEY").from).credential == "api-key.1");
+}
+
 TEST_CASE("a sandbox's rules are those of its profiles and their includes, then its own") {
   const Config config = parse(full);
   const std::vector<Rule>& rules = config.sandboxes.at("web").rules;

@@ -105,10 +105,10 @@ def start_gate(make_home):
     """start_gate(config, …) → a running Gate. All are stopped, and checked, after the test."""
     gates = []
 
-    def start(config=None, environment=None, canaries=(), home=None):
+    def start(config=None, environment=None, canaries=(), home=None, wrap=None):
         gate = Gate(home or make_home(config, environment, canaries))
         gates.append(gate)
-        return gate.start()
+        return gate.start(wrap)
 
     yield start
     failures = []

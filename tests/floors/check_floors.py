@@ -17,6 +17,7 @@ FLOORS = {
     "sandbox-glue/namespace": ["policy"],
     "sandbox-glue/process": ["policy", "sandbox-glue/namespace"],
     "sandbox-glue/host": ["policy", "sandbox-glue/namespace"],
+    "sandbox-glue/devcontainer": [],
     "sandbox-glue/inside": ["sandbox-glue/process"],
     "proxy/audit": ["policy", "proxy/wire"],
     "proxy/secrets": ["policy", "certs", "config"],
@@ -27,7 +28,7 @@ FLOORS["proxy/session"] = [
     *("proxy/io", "proxy/secrets", "proxy/audit", "sandbox-glue/namespace"),
 ]
 FLOORS["proxy/server"] = [*FLOORS["proxy/session"], "proxy/session", "sandbox-glue/process",
-                          "sandbox-glue/host"]
+                          "sandbox-glue/host", "sandbox-glue/devcontainer"]
 FLOORS["proxy/main"] = [*FLOORS["proxy/server"], "proxy/server"]
 
 # Which folders may see which library.

@@ -33,11 +33,16 @@ class Gate:
     def pid(self):
         return self.process.pid
 
-    def start(self):
+    def start(self, wrap=None):
+        """`wrap` makes of the command another one with options of Popen, as a service manager
+        would start it; its process has to become the gate's."""
+        command, options = self.home.command("serve"), {}
+        if wrap:
+            command, options = wrap(command)
         self.stderr_lines = []
         self._environments = {}
         self.process = subprocess.Popen(
-            self.home.command("serve"),
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -45,6 +50,7 @@ class Gate:
             errors="surrogateescape",
             cwd=self.home.work,
             env=self.home.environment,
+            **options,
         )
         self._reader = threading.Thread(target=self._read_stderr, args=(self.process,), daemon=True)
         self._reader.start()

@@ -164,6 +164,46 @@ TEST_CASE("a secret file that is not its owner's alone, or no file, is refused i
   CHECK(holds(outcome(SecretSourceFile{"/dev/null"}), "not a regular file"));
 }
 
+TEST_CASE("a credential is a file in the folder that the service manager names") {
+  const TemporaryDirectory directory;
+  write_file(directory / "api-key", std::string(value) + "\n", 0400);
+  const SecretSourceCredential from{"api-key"};
+  ::setenv("CREDENTIALS_DIRECTORY", directory.path().c_str(), 1);
+  CHECK(outcome(from) == value);
+  CHECK(outcome(SecretSource{from}) == value);
+  CHECK(credential_path(from) == directory / "api-key");
+  CHECK(holds(outcome(SecretSourceCredential{"other"}), "LoadCredential=other"));
+  write_file(directory / "open", value, 0444);
+  CHECK(holds(outcome(SecretSourceCredential{"open"}), "other users may read"));
+  ::setenv("CREDENTIALS_DIRECTORY", "relative", 1);
+  CHECK(holds(outcome(from), "is not set"));
+  ::unsetenv("CREDENTIALS_DIRECTORY");
+  CHECK(holds(outcome(from), "! secret API_KEY: credential api-key: $CREDENTIALS_DIRECTORY"));
+  CHECK_FALSE(credential_path(from));
+}
+
+TEST_CASE("a credential that stays root's may name its reader in an access list") {
+  if (::geteuid() != 0) {
+    MESSAGE("SKIPPED: only root can make a file of root's");
+    return;
+  }
+  const TemporaryDirectory directory;
+  ::setenv("CREDENTIALS_DIRECTORY", directory.path().c_str(), 1);
+  const std::string path = directory / "api-key";
+  write_file(path, value, 0440);  // the mask of the list is where the group's bits are
+  CHECK(outcome(SecretSourceCredential{"api-key"}) == value);
+  CHECK(holds(outcome(SecretSourceFile{path}), "other users may read"));
+  for (const int mode : {0460, 0444, 0441}) {
+    CAPTURE(mode);
+    write_file(path, value, mode);
+    CHECK(holds(outcome(SecretSourceCredential{"api-key"}), "other users may read"));
+  }
+  write_file(path, value, 0440);
+  REQUIRE(::chown(path.c_str(), 0, 65534) == 0);
+  CHECK(holds(outcome(SecretSourceCredential{"api-key"}), "other users may read"));
+  ::unsetenv("CREDENTIALS_DIRECTORY");
+}
+
 TEST_CASE("a secret file of another user is refused, root's own is accepted") {
   if (::geteuid() != 0) {
     MESSAGE("SKIPPED: only root can make a file of another user");
