@@ -18,6 +18,7 @@ namespace egret {
 namespace {
 
 constexpr int patience_ms = 2000;
+constexpr std::size_t peers_max = 64;
 
 bool make_address(const std::string& path, sockaddr_un& address) {
   address.sun_family = AF_UNIX;
@@ -58,11 +59,11 @@ bool peer_may(int fd) {
   return peer.uid == ::geteuid() || peer.uid == 0;
 }
 
+}  // namespace
+
 std::string control_directory(const std::string& state) {
   return state + "/control";
 }
-
-}  // namespace
 
 Result<std::unique_ptr<ControlSocket>, Failure> ControlSocket::open(Gate& gate,
                                                                     const std::string& state) {
@@ -83,66 +84,64 @@ Result<std::unique_ptr<ControlSocket>, Failure> ControlSocket::open(Gate& gate,
     return Failure{
         "egret: the path " + path + " is too long for a Unix socket; set a shorter `state:`", 2};
   }
-  ::unlink(path.c_str());
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  // Under another name until it listens: whoever looks for gates never meets one that is not there.
+  const std::string fresh = directory + "/" + std::to_string(::getpid()) + ".new";
+  make_address(fresh, address);
+  ::unlink(fresh.c_str());
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const mode_t before = ::umask(0177);
   const bool bound =
-      fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+      fd && ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   const int cause = errno;
   ::umask(before);
   int stop[2] = {-1, -1};
-  if (!bound || ::listen(fd, 8) != 0 || ::pipe2(stop, O_CLOEXEC) != 0) {
-    return Failure{"egret: cannot listen on " + path + ": " + std::strerror(cause), 2};
+  if (!bound || ::listen(fd.get(), 8) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0 ||
+      ::pipe2(stop, O_CLOEXEC) != 0) {
+    return Failure{"egret: cannot listen on " + path + ": " + std::strerror(bound ? errno : cause),
+                   2};
   }
-  std::unique_ptr<ControlSocket> control(new ControlSocket(gate, fd, stop[0], stop[1], path));
-  control->thread_ = std::thread([raw = control.get()] { raw->serve(); });
-  return control;
+  return std::unique_ptr<ControlSocket>(
+      new ControlSocket(gate, std::move(fd), UniqueFd(stop[0]), UniqueFd(stop[1]), path));
 }
 
-ControlSocket::ControlSocket(Gate& gate, int fd, int stop_read, int stop_write, std::string path)
+ControlSocket::ControlSocket(Gate& gate, UniqueFd socket, UniqueFd stop_read, UniqueFd stop_write,
+                             std::string path)
     : gate_(gate),
-      fd_(fd),
-      stop_read_(stop_read),
-      stop_write_(stop_write),
+      socket_(std::move(socket)),
+      stop_read_(std::move(stop_read)),
+      stop_write_(std::move(stop_write)),
       path_(std::move(path)) {}
 
+void ControlSocket::start() {
+  thread_ = std::thread([this] { serve(); });
+}
+
+// What was attached stays so for the gate's last moments: it stops, and nobody has detached it.
 ControlSocket::~ControlSocket() {
-  ::close(stop_write_);
-  thread_.join();
-  ::close(stop_read_);
-  ::close(fd_);
   ::unlink(path_.c_str());
+  stop_write_.reset();
+  if (thread_.joinable()) thread_.join();
+}
+
+void ControlSocket::accept_peer() {
+  UniqueFd peer(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (peer && peer_may(peer.get()) && peers_.size() < peers_max)
+    peers_.push_back(std::make_unique<ControlPeer>(gate_, std::move(peer)));
 }
 
 void ControlSocket::serve() {
   while (true) {
-    pollfd both[2] = {{fd_, POLLIN, 0}, {stop_read_, POLLIN, 0}};
-    if (::poll(both, 2, -1) < 0 && errno != EINTR) return;
-    if (both[1].revents != 0) return;
-    if (both[0].revents == 0) continue;
-    const int peer = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (peer < 0) continue;
-    if (peer_may(peer)) answer(peer);
-    ::close(peer);
+    std::vector<pollfd> all = {{socket_.get(), POLLIN, 0}, {stop_read_.get(), POLLIN, 0}};
+    for (const auto& peer : peers_)
+      all.push_back({peer->fd(), POLLIN, 0});
+    if (::poll(all.data(), all.size(), -1) < 0 && errno != EINTR) return;
+    if (all[1].revents != 0) return;
+    for (std::size_t i = all.size(); i-- > 2;) {
+      const auto peer = peers_.begin() + static_cast<std::ptrdiff_t>(i - 2);
+      if (all[i].revents != 0 && !(*peer)->serve()) peers_.erase(peer);
+    }
+    if (all[0].revents != 0) accept_peer();
   }
-}
-
-void ControlSocket::answer(int fd) {
-  const std::string line = read_line(fd, patience_ms);
-  if (line == "status") {
-    write_all(fd, gate_.status_json() + "\n");
-    return;
-  }
-  nlohmann::json out;
-  if (line == "reload") {
-    const auto reloaded = gate_.reload();
-    out["ok"] = reloaded.has_value();
-    if (!reloaded) out["error"] = reloaded.error().text;
-  } else {
-    out["ok"] = false;
-    out["error"] = "unknown request; write status or reload";
-  }
-  write_all(fd, out.dump() + "\n");
 }
 
 std::vector<GateAnswer> ask_gates(const std::string& state, const std::string& line) {

@@ -14,8 +14,6 @@
 
 #include "proxy/secrets/placeholder_store.h"
 #include "proxy/server/hardening.h"
-#include "proxy/session/dns_service.h"
-#include "proxy/session/listener.h"
 
 namespace egret {
 namespace {
@@ -164,37 +162,6 @@ void Gate::record(std::string_view what, std::string_view sandbox, std::string_v
   shared_.audit->submit_end(0, std::move(body));
 }
 
-// Every worker accepts on the same socket.
-void Gate::listen_everywhere(int fd, const std::shared_ptr<const ListenerFacts>& facts) {
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    const int own = i + 1 == workers_.size() ? fd : ::dup(fd);
-    Worker& worker = *workers_[i];
-    asio::post(worker.context(), [&worker, own, facts] { listen_on(worker, own, facts); });
-  }
-}
-
-void Gate::attach(const std::string& name, NamespaceSockets sockets) {
-  const auto sandbox = sandboxes_.at(name);
-  auto facts = std::make_shared<ListenerFacts>();
-  facts->capture = Capture::netns;
-  facts->sandbox = sandbox;
-  facts->own_port = sockets.tcp_port;
-  listen_everywhere(sockets.tcp4.release(), facts);
-  listen_everywhere(sockets.tcp6.release(), facts);
-  Worker& worker = *workers_.front();
-  for (UniqueFd* socket : {&sockets.dns_udp4, &sockets.dns_udp6}) {
-    asio::post(worker.context(), [&worker, sandbox, fd = socket->release()] {
-      spawn_on(worker, serve_dns_udp(worker, sandbox, fd));
-    });
-  }
-  for (UniqueFd* socket : {&sockets.dns_tcp4, &sockets.dns_tcp6}) {
-    asio::post(worker.context(), [&worker, sandbox, fd = socket->release()] {
-      spawn_on(worker, serve_dns_tcp(worker, sandbox, fd));
-    });
-  }
-  record("attach", name, "netns");
-}
-
 void Gate::start() {
   record("start", {}, mode_ + (config_.file.empty() ? "" : " " + config_.file));
   for (const std::string& setting : dangerous_settings(config_)) {
@@ -309,6 +276,10 @@ std::string Gate::status_json() const {
                                 {"leaves_minted", minted}});
   }
   out["leaves_minted"] = minted_by_all;
+  out["attached"] = nlohmann::ordered_json::array();
+  const std::lock_guard lock(attached_mutex_);
+  for (const auto& [label, attached] : attached_)
+    out["attached"].push_back({{"sandbox", attached.sandbox}, {"namespace", label}});
   return out.dump();
 }
 

@@ -38,8 +38,17 @@ class Gate {
   // The explicit and redirect listeners of the file, on the sockets that a service manager opened
   // for them, and else on its own. Says on stderr where it listens.
   Result<void, Failure> open_listeners(ActivatedSockets activated = {});
-  // Serves a namespace's sockets as this sandbox.
+  // Serves a namespace's sockets as this sandbox, for as long as the gate runs: `egret run`.
   void attach(const std::string& sandbox, NamespaceSockets sockets);
+
+  // For namespaces that come and go while the gate runs; from any thread, after start(). `label`
+  // is how people and records name the namespace; each is served once. A refusal's text is for the
+  // one who asked.
+  Result<void, Failure> attachable(const std::string& sandbox) const;
+  Result<void, Failure> attach(const std::string& sandbox, const std::string& label,
+                               NamespaceSockets sockets);
+  // Closes its sockets and its connections; false where there is no such attachment.
+  bool detach(const std::string& label);
 
   // Who hears of reloads.
   void report_to(ServiceManager manager) { manager_ = std::move(manager); }
@@ -54,6 +63,7 @@ class Gate {
   std::string status_json() const;
 
   const Config& config() const { return config_; }
+  const std::string& mode() const { return mode_; }
   Sandbox* sandbox(const std::string& name) const;
 
  private:
@@ -65,7 +75,10 @@ class Gate {
   Result<void, Failure> open_unix(const ListenUnix& where, std::shared_ptr<ListenerFacts> facts,
                                   const Listen& listen, ActivatedSockets& activated);
   Result<void, Failure> load_again();
-  void listen_everywhere(int fd, const std::shared_ptr<const ListenerFacts>& facts);
+  void listen_everywhere(UniqueFd socket, const std::shared_ptr<const ListenerFacts>& facts,
+                         const std::vector<AttachmentPartPtr>& parts = {});
+  std::vector<AttachmentPartPtr> serve_sockets(const std::shared_ptr<Sandbox>& sandbox,
+                                               NamespaceSockets sockets);
   void record(std::string_view what, std::string_view sandbox, std::string_view detail);
 
   Config config_;
@@ -79,6 +92,14 @@ class Gate {
   std::vector<std::pair<std::string, SocketAddress>> bound_;   // by the line of the file
   std::size_t listeners_ = 0;
   std::vector<std::string> unix_paths_;
+  struct Attached {
+    std::string sandbox;
+    std::uint64_t cookie;  // SO_NETNS_COOKIE of its sockets
+    std::vector<AttachmentPartPtr> parts;
+  };
+  mutable std::mutex attached_mutex_;
+  std::map<std::string, Attached> attached_;  // by label
+  std::atomic<std::size_t> dns_turn_{0};
   std::mutex reload_mutex_;
   std::atomic<std::uint64_t> generation_{1};
   bool running_ = false;

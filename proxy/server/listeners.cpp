@@ -182,22 +182,22 @@ void announce(const std::string& where, const Listen& listen) {
 
 Result<void, Failure> Gate::open_tcp(const ListenTcp& where, std::shared_ptr<ListenerFacts> facts,
                                      const Listen& listen, ActivatedSockets& activated) {
-  int own = -1;
+  UniqueFd own;
   const auto place = place_of(listen);
   auto taken = place ? activated.take(*place) : std::nullopt;
   if (taken) {
-    own = taken->release();
+    own = std::move(*taken);
   } else {
     auto opened = listen_tcp(where.address, where.port, listen.source);
     if (!opened) return opened.error();
-    own = *opened;
+    own.reset(*opened);
   }
   facts->capture = Capture::forward;
-  const auto bound = local_address(own);
+  const auto bound = local_address(own.get());
   bound_.emplace_back(listen.source, *bound);
   shared_.own_listeners.push_back(*bound);
   announce(text_of(*bound), listen);
-  listen_everywhere(own, facts);
+  listen_everywhere(std::move(own), facts);
   return {};
 }
 
@@ -219,13 +219,14 @@ Result<void, Failure> Gate::open_redirect(const ListenRedirect& where,
     facts->own_port = bound->port;
     bound_.emplace_back(listen.source, *bound);
     shared_.own_listeners.push_back(*bound);
-    listen_everywhere(*tcp, facts);
+    listen_everywhere(UniqueFd(*tcp), facts);
     auto udp = open_socket(SOCK_DGRAM, address, bound->port, listen.source);
     if (!udp) return udp.error();
     Worker& worker = *workers_.front();
-    asio::post(worker.context(), [&worker, sandbox = facts->sandbox, fd = *udp] {
-      spawn_on(worker, serve_dns_udp(worker, sandbox, fd));
-    });
+    asio::post(worker.context(),
+               [&worker, sandbox = facts->sandbox, fd = std::make_shared<const UniqueFd>(*udp)] {
+                 spawn_on(worker, serve_dns_udp(worker, sandbox, fd, nullptr));
+               });
     announce(text_of(*bound) + " for redirected connections and DNS", listen);
   }
   return {};
@@ -236,14 +237,14 @@ Result<void, Failure> Gate::open_unix(const ListenUnix& where, std::shared_ptr<L
   facts->capture = Capture::unix_socket;
   if (auto taken = activated.take(where.path)) {  // its file stays: it is the manager's
     announce(where.path, listen);
-    listen_everywhere(taken->release(), facts);
+    listen_everywhere(std::move(*taken), facts);
     return {};
   }
   auto fd = listen_unix(where.path, listen.source);
   if (!fd) return fd.error();
   unix_paths_.push_back(where.path);
   announce(where.path, listen);
-  listen_everywhere(*fd, facts);
+  listen_everywhere(UniqueFd(*fd), facts);
   return {};
 }
 

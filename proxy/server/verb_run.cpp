@@ -79,9 +79,12 @@ int run_verb(const RunFlags& flags) {
   (*gate)->start();
   (*gate)->attach(setup.name, std::move((*sandbox)->sockets()));
   auto control = ControlSocket::open(**gate, (*gate)->config().state);
-  if (!control)
+  if (control) {
+    (*control)->start();
+  } else {
     std::cerr << control.error().text
               << " (`egret status` and `egret reload` cannot reach this run)\n";
+  }
   signals_blocked.restore();
   const auto status = (*sandbox)->run();
   if (control) control->reset();

@@ -54,6 +54,7 @@ int serve_verb(const std::optional<std::string>& config) {
   if (!control) return fail(control.error());
   (*gate)->report_to(manager);
   (*gate)->start();
+  (*control)->start();
   if (!manager.ready((*gate)->status_line()))
     std::cerr << "egret: the service manager's $NOTIFY_SOCKET takes no message" << std::endl;
   std::cerr << "egret: ready" << std::endl;

@@ -16,6 +16,7 @@ namespace egret {
 struct ConnectionFacts {
   std::string id;
   Capture capture = Capture::forward;
+  bool detached = false;  // its namespace is no longer ours to serve
 };
 
 class AuditScope {

@@ -32,23 +32,32 @@ std::optional<bool> is_http(std::string_view bytes) {
 }  // namespace
 
 Task<void> serve_connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener,
-                            StreamSocket socket) {
-  const auto connection =
-      std::make_shared<Connection>(worker, std::move(listener), std::move(socket));
+                            StreamSocket socket, AttachmentPartPtr part) {
+  const auto connection = std::make_shared<Connection>(worker, std::move(listener),
+                                                       std::move(socket), std::move(part));
   co_await connection->run();
 }
 
 Connection::Connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener,
-                       StreamSocket socket)
+                       StreamSocket socket, AttachmentPartPtr part)
     : worker_(worker),
       listener_(std::move(listener)),
+      part_(std::move(part)),
       sandbox_(listener_->sandbox),
       facts_{worker.new_id(), listener_->capture},
-      stream_(std::move(socket), worker.deadlines()) {}
+      stream_(std::move(socket), worker.deadlines()) {
+  if (part_) part_->add(*this);
+}
 
 Connection::~Connection() {
+  if (part_) part_->remove(*this);
   if (unidentified_) listener_->unidentified.fetch_sub(1);
   if (sandbox_) sandbox_->counts().connections.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Connection::detached() {
+  facts_.detached = true;
+  stream_.reset();
 }
 
 // Whether there is room for one more connection of this sandbox, or of nobody yet.

@@ -12,6 +12,7 @@
 #include "proxy/io/read_buffer.h"
 #include "proxy/io/socket_address.h"
 #include "proxy/io/stream.h"
+#include "proxy/session/attachment.h"
 #include "proxy/session/audit_scope.h"
 #include "proxy/session/worker.h"
 #include "proxy/wire/client_hello.h"
@@ -28,18 +29,21 @@ struct ListenerFacts {
       0};  // connections that have not said whose they are
 };
 
-// Serves the connection to its end. Owns everything it needs.
+// Serves the connection to its end, or until its namespace is detached. Owns everything it needs.
 Task<void> serve_connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener,
-                            StreamSocket socket);
+                            StreamSocket socket, AttachmentPartPtr part);
 
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection final : public std::enable_shared_from_this<Connection>,
+                         public AttachmentPart::Member {
  public:
-  Connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener, StreamSocket socket);
+  Connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener, StreamSocket socket,
+             AttachmentPartPtr part);
   ~Connection();
 
   Task<void> run();
 
  private:
+  void detached() override;
   bool transparent() const {
     return listener_->capture == Capture::netns || listener_->capture == Capture::redirect;
   }
@@ -79,6 +83,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Worker& worker_;
   std::shared_ptr<const ListenerFacts> listener_;
+  AttachmentPartPtr part_;  // null: cannot be detached
   std::shared_ptr<Sandbox> sandbox_;
   ConnectionFacts facts_;
   Stream stream_;

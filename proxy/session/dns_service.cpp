@@ -4,10 +4,7 @@
 #include <sys/socket.h>
 #include <utility>
 
-#include <boost/asio/redirect_error.hpp>
-
 #include "proxy/io/read_buffer.h"
-#include "proxy/session/listener.h"
 #include "proxy/wire/dns_message.h"
 
 namespace egret {
@@ -87,26 +84,25 @@ std::string answer_dns(Worker& worker, Sandbox& sandbox, std::string_view messag
   return make_dns_answer(*query, DnsCode::no_error, answer, ttl_s);
 }
 
-Task<void> serve_dns_udp(Worker& worker, std::shared_ptr<Sandbox> sandbox, int fd) {
-  asio::posix::stream_descriptor socket(worker.context(), fd);
-  char message[message_bytes_max];
-  for (unsigned turn = 1;; ++turn) {
+Task<void> serve_dns_udp(Worker& worker, std::shared_ptr<Sandbox> sandbox, SharedFd fd,
+                         AttachmentPartPtr part) {
+  ListeningSocket socket(worker, std::move(fd), std::move(part));
+  for (unsigned turn = 1; !socket.ended(); ++turn) {
     if (turn % messages_a_turn == 0) co_await asio::post(worker.context(), asio::use_awaitable);
     sockaddr_storage peer{};
     socklen_t peer_bytes = sizeof peer;
-    const ssize_t got = ::recvfrom(fd, message, sizeof message, MSG_DONTWAIT,
+    std::string& message = worker.datagram();  // one for all: a thousand namespaces may wait here
+    const ssize_t got = ::recvfrom(socket.fd(), message.data(), message.size(), MSG_DONTWAIT,
                                    reinterpret_cast<sockaddr*>(&peer), &peer_bytes);
     if (got < 0) {
-      error_code error;
-      co_await socket.async_wait(asio::posix::stream_descriptor::wait_read,
-                                 asio::redirect_error(asio::use_awaitable, error));
-      if (error) co_return;
+      const bool more = co_await socket.readable();
+      if (!more) co_return;
       continue;
     }
     const std::string answer =
-        answer_dns(worker, *sandbox, {message, static_cast<std::size_t>(got)});
+        answer_dns(worker, *sandbox, {message.data(), static_cast<std::size_t>(got)});
     if (!answer.empty()) {
-      ::sendto(fd, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+      ::sendto(socket.fd(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
                reinterpret_cast<sockaddr*>(&peer), peer_bytes);
     }
   }
@@ -141,19 +137,37 @@ Task<void> serve_dns_stream(Worker& worker, std::shared_ptr<Sandbox> sandbox, St
 
 namespace {
 
-Task<void> serve_dns_socket(Worker& worker, std::shared_ptr<Sandbox> sandbox, StreamSocket socket) {
-  Stream stream(std::move(socket), worker.deadlines());
-  co_await serve_dns_stream(worker, std::move(sandbox), stream);
+class DetachableStream final : public AttachmentPart::Member {
+ public:
+  DetachableStream(StreamSocket socket, Deadlines& deadlines, AttachmentPartPtr part)
+      : stream(std::move(socket), deadlines), part_(std::move(part)) {
+    if (part_) part_->add(*this);
+  }
+  ~DetachableStream() {
+    if (part_) part_->remove(*this);
+  }
+  Stream stream;
+
+ private:
+  void detached() override { stream.reset(); }
+  AttachmentPartPtr part_;
+};
+
+Task<void> serve_dns_socket(Worker& worker, std::shared_ptr<Sandbox> sandbox, StreamSocket socket,
+                            AttachmentPartPtr part) {
+  DetachableStream detachable(std::move(socket), worker.deadlines(), std::move(part));
+  co_await serve_dns_stream(worker, std::move(sandbox), detachable.stream);
 }
 
 }  // namespace
 
-Task<void> serve_dns_tcp(Worker& worker, std::shared_ptr<Sandbox> sandbox, int fd) {
+Task<void> serve_dns_tcp(Worker& worker, std::shared_ptr<Sandbox> sandbox, SharedFd fd,
+                         AttachmentPartPtr part) {
   // Named, not written into the co_await: g++ 12 destroys such a temporary twice.
-  OnAccept on_accept = [&worker, sandbox](StreamSocket socket) {
-    spawn_on(worker, serve_dns_socket(worker, sandbox, std::move(socket)));
+  OnAccept on_accept = [&worker, sandbox, part](StreamSocket socket) {
+    spawn_on(worker, serve_dns_socket(worker, sandbox, std::move(socket), part));
   };
-  co_await accept_loop(worker, fd, std::move(on_accept));
+  co_await accept_loop(worker, std::move(fd), std::move(on_accept), std::move(part));
 }
 
 }  // namespace egret

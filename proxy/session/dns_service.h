@@ -7,6 +7,7 @@
 
 #include "proxy/io/asio.h"
 #include "proxy/io/stream.h"
+#include "proxy/session/listener.h"
 #include "proxy/session/worker.h"
 
 namespace egret {
@@ -14,10 +15,11 @@ namespace egret {
 // The answer to one DNS message; empty where none is to be sent.
 std::string answer_dns(Worker& worker, Sandbox& sandbox, std::string_view message);
 
-// Serve for ever (until the worker stops) on a bound UDP socket or a listening TCP socket, taken
-// over.
-Task<void> serve_dns_udp(Worker& worker, std::shared_ptr<Sandbox> sandbox, int fd);
-Task<void> serve_dns_tcp(Worker& worker, std::shared_ptr<Sandbox> sandbox, int fd);
+// Serve on a bound UDP socket or a listening TCP socket until the worker stops, or the part ends.
+Task<void> serve_dns_udp(Worker& worker, std::shared_ptr<Sandbox> sandbox, SharedFd fd,
+                         AttachmentPartPtr part);
+Task<void> serve_dns_tcp(Worker& worker, std::shared_ptr<Sandbox> sandbox, SharedFd fd,
+                         AttachmentPartPtr part);
 
 // Serves one connection that has been accepted already, to its end.
 Task<void> serve_dns_stream(Worker& worker, std::shared_ptr<Sandbox> sandbox, Stream& stream);

@@ -13,6 +13,7 @@ ExchangeSession::ExchangeSession(Worker& worker, Sandbox& sandbox,
                                  ClientExchange& client)
     : worker_(worker),
       sandbox_(sandbox),
+      connection_(connection),
       ingress_(ingress),
       client_(client),
       snapshot_(sandbox.snapshot()),
@@ -283,9 +284,10 @@ void ExchangeSession::policy_changed() {
   const SnapshotPtr now = sandbox_.snapshot();
   const Verdict verdict = decide(now->policy, {admission_.addressed->target, client_.head().method,
                                                &admission_.addressed->path});
-  if (std::holds_alternative<Permit>(verdict)) return;
-  audit_.failed(name(Reason::policy_changed));
-  refusal_ = refusal_of(Reason::policy_changed);
+  if (std::holds_alternative<Permit>(verdict) && !connection_.detached) return;
+  const Reason reason = connection_.detached ? Reason::client_gone : Reason::policy_changed;
+  audit_.failed(name(reason));
+  refusal_ = refusal_of(reason);
   if (origin_) origin_->abort();
   client_.abort();
 }

@@ -59,6 +59,7 @@ class ExchangeSession final : public LongLived {
 
   Worker& worker_;
   Sandbox& sandbox_;
+  const ConnectionFacts& connection_;
   const Ingress& ingress_;
   ClientExchange& client_;
   SnapshotPtr snapshot_;

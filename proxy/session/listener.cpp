@@ -43,13 +43,35 @@ void spawn_on(Worker& worker, Task<void> task) {
   });
 }
 
-Task<void> accept_loop(Worker& worker, int fd, OnAccept on_accept) {
-  asio::posix::stream_descriptor listener(worker.context(), fd);
-  for (unsigned turn = 1;; ++turn) {
+ListeningSocket::ListeningSocket(Worker& worker, SharedFd fd, AttachmentPartPtr part)
+    : fd_(std::move(fd)), part_(std::move(part)), descriptor_(worker.context(), fd_->get()) {
+  if (part_) part_->add(*this);
+}
+
+ListeningSocket::~ListeningSocket() {
+  if (part_) part_->remove(*this);
+  descriptor_.release();
+}
+
+void ListeningSocket::detached() {
+  error_code ignored;
+  descriptor_.cancel(ignored);
+}
+
+Task<bool> ListeningSocket::readable() {
+  error_code error;
+  co_await descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
+                                  asio::redirect_error(asio::use_awaitable, error));
+  co_return !error && !ended();
+}
+
+Task<void> accept_loop(Worker& worker, SharedFd fd, OnAccept on_accept, AttachmentPartPtr part) {
+  ListeningSocket listener(worker, std::move(fd), std::move(part));
+  for (unsigned turn = 1; !listener.ended(); ++turn) {
     if (turn % accepts_a_turn == 0) co_await asio::post(worker.context(), asio::use_awaitable);
     sockaddr_storage peer{};
     socklen_t peer_bytes = sizeof peer;
-    const int accepted = ::accept4(fd, reinterpret_cast<sockaddr*>(&peer), &peer_bytes,
+    const int accepted = ::accept4(listener.fd(), reinterpret_cast<sockaddr*>(&peer), &peer_bytes,
                                    SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (accepted >= 0) {
       if (peer.ss_family != AF_UNIX) {
@@ -70,10 +92,8 @@ Task<void> accept_loop(Worker& worker, int fd, OnAccept on_accept) {
     }
     if (is_passing(errno)) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      error_code error;
-      co_await listener.async_wait(asio::posix::stream_descriptor::wait_read,
-                                   asio::redirect_error(asio::use_awaitable, error));
-      if (error) co_return;
+      const bool more = co_await listener.readable();
+      if (!more) co_return;
       continue;
     }
     if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) co_return;
@@ -81,10 +101,12 @@ Task<void> accept_loop(Worker& worker, int fd, OnAccept on_accept) {
   }
 }
 
-void listen_on(Worker& worker, int fd, std::shared_ptr<const ListenerFacts> facts) {
-  spawn_on(worker, accept_loop(worker, fd, [&worker, facts](StreamSocket socket) {
-             spawn_on(worker, serve_connection(worker, facts, std::move(socket)));
-           }));
+void listen_on(Worker& worker, SharedFd fd, std::shared_ptr<const ListenerFacts> facts,
+               AttachmentPartPtr part) {
+  OnAccept on_accept = [&worker, facts, part](StreamSocket socket) {
+    spawn_on(worker, serve_connection(worker, facts, std::move(socket), part));
+  };
+  spawn_on(worker, accept_loop(worker, std::move(fd), std::move(on_accept), std::move(part)));
 }
 
 }  // namespace egret

@@ -86,6 +86,10 @@ class Tunnel final : public LongLived {
 
  private:
   void policy_changed() override {
+    if (!client_.is_open()) {  // its namespace was detached
+      end_with(Reason::client_gone);
+      return;
+    }
     if (std::holds_alternative<Permit>(
             decide_tunnel(sandbox_.snapshot()->policy, permit_.target())))
       return;
@@ -203,6 +207,10 @@ Task<void> Connection::run_tunnel(const Permit& permit) {
   if (!std::holds_alternative<Permit>(
           decide_tunnel(sandbox().snapshot()->policy, permit.target()))) {
     audit.failed(Reason::policy_changed);
+    co_return;
+  }
+  if (facts_.detached) {
+    audit.failed(Reason::client_gone);
     co_return;
   }
   Tunnel tunnel(worker_, sandbox(), permit, stream_, buffer_, *origin->stream, audit);

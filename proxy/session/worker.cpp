@@ -69,6 +69,10 @@ Task<bool> Worker::record(std::string body) {
 void Worker::policy_changed() {
   pool_.clear();
   sessions_.clear();
+  reconsider();
+}
+
+void Worker::reconsider() {
   const std::vector<LongLived*> now = long_lived_;
   for (LongLived* one : now)
     one->policy_changed();

@@ -43,7 +43,7 @@ struct GateShared {
       sandbox_named;
 };
 
-// Something that outlives a single decision: a reload asks whether it may go on.
+// Something that outlives a single decision: a reload, or a detach, asks whether it may go on.
 class LongLived {
  public:
   virtual void policy_changed() = 0;
@@ -84,6 +84,10 @@ class Worker {
   void remove(LongLived& one) { std::erase(long_lived_, &one); }
   // After a reload, on this worker's thread.
   void policy_changed();
+  // Asks whatever is long-lived whether it may go on: a namespace was detached.
+  void reconsider();
+  // Room for one DNS message, never held across a wait.
+  std::string& datagram() { return datagram_; }
 
   // After run() has ended: until the log has answered every decision that was handed to it.
   void settle();
@@ -103,6 +107,7 @@ class Worker {
   OriginPool pool_;
   asio::steady_timer prune_timer_{context_};
   std::vector<LongLived*> long_lived_;
+  std::string datagram_ = std::string(4096, '\0');
   std::atomic<int> decisions_in_flight_{0};
   std::uint64_t id_key_;
   std::uint64_t id_count_ = 0;

@@ -109,14 +109,9 @@ Result<void, SetupFault> send_sockets(const UniqueFd& channel, const NamespaceSo
   message.has_v6 = sockets.tcp6 ? 1 : 0;
   message.tcp_port = sockets.tcp_port;
   message.dns_port = sockets.dns_port;
-  std::vector<int> descriptors{sockets.tcp4.get(), sockets.dns_udp4.get(), sockets.dns_tcp4.get()};
-  if (sockets.tcp6) {
-    descriptors.insert(descriptors.end(),
-                       {sockets.tcp6.get(), sockets.dns_udp6.get(), sockets.dns_tcp6.get()});
-  }
   std::array<char, sizeof(message)> bytes{};
   std::memcpy(bytes.data(), &message, sizeof(message));
-  return send_message(channel, {bytes.data(), bytes.size()}, descriptors);
+  return send_message(channel, {bytes.data(), bytes.size()}, descriptors_of(sockets));
 }
 
 void send_fault(const UniqueFd& channel, const SetupFault& fault) noexcept {
@@ -141,22 +136,11 @@ Result<NamespaceSockets, SetupFault> receive_sockets(const UniqueFd& channel) {
   SocketsMessage head;
   if (message.bytes.size() != sizeof(head)) return SetupFault{"a garbled sockets message", {}};
   std::memcpy(&head, message.bytes.data(), sizeof(head));
-  auto& fds = message.descriptors;
-  if (head.tag != sockets_tag || fds.size() != (head.has_v6 != 0 ? 6U : 3U)) {
+  const std::size_t wanted = head.has_v6 != 0 ? 6 : 3;
+  if (head.tag != sockets_tag || message.descriptors.size() != wanted) {
     return SetupFault{"a garbled sockets message", {}};
   }
-  NamespaceSockets sockets;
-  sockets.tcp_port = head.tcp_port;
-  sockets.dns_port = head.dns_port;
-  sockets.tcp4 = std::move(fds[0]);
-  sockets.dns_udp4 = std::move(fds[1]);
-  sockets.dns_tcp4 = std::move(fds[2]);
-  if (head.has_v6 != 0) {
-    sockets.tcp6 = std::move(fds[3]);
-    sockets.dns_udp6 = std::move(fds[4]);
-    sockets.dns_tcp6 = std::move(fds[5]);
-  }
-  return sockets;
+  return std::move(*sockets_from(std::move(message.descriptors), head.tcp_port, head.dns_port));
 }
 
 }  // namespace egret

@@ -17,6 +17,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "policy/unique_fd.h"
 
@@ -32,5 +34,12 @@ struct NamespaceSockets {
   std::uint16_t tcp_port = 0;  // both families
   std::uint16_t dns_port = 0;  // both families, UDP and TCP
 };
+
+// In the order in which they are handed over: tcp4, dns_udp4, dns_tcp4, and the same of IPv6 where
+// the kernel has it. Borrowed.
+std::vector<int> descriptors_of(const NamespaceSockets& sockets);
+// Nothing unless there are as many as that.
+std::optional<NamespaceSockets> sockets_from(std::vector<UniqueFd> descriptors,
+                                             std::uint16_t tcp_port, std::uint16_t dns_port);
 
 }  // namespace egret
