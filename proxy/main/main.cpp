@@ -43,6 +43,8 @@ struct CommandLine {
   egret::CaFlags ca;
   egret::AuditFlags audit;
   egret::HostFlags host;
+  egret::AttachFlags attach;
+  std::string control_directory;
   Flags show;
   std::optional<std::string> config;
   std::optional<std::string> init_path;
@@ -89,6 +91,30 @@ struct CommandLine {
     add_config(*reload, config);
     reload->add_flag("--json", json, "one JSON line a gate");
     reload->callback([this] { chosen = [this] { return egret::reload_verb(config, json); }; });
+  }
+
+  void add_attach() {
+    CLI::App* v =
+        verb("attach", "put an existing network namespace behind the running gate",
+             "egret attach --sandbox web --netns /run/netns/web\n"
+             "  egret attach --sandbox web --container my-container --dry-run\n"
+             "  egret attach --list\n"
+             "  egret attach --detach --netns /run/netns/web");
+    add_config(*v, attach.config);
+    v->add_option("--sandbox", attach.sandbox, "the sandbox that it is, as egret.yaml names it");
+    v->add_option("--netns", attach.netns, "a namespace's file, as `ip netns add` makes it");
+    v->add_option("--pid", attach.pid, "the namespace of this process, until it ends");
+    v->add_option("--container", attach.container,
+                  "that of a running podman or docker container without network (--network none)");
+    v->add_flag("--list", attach.list, "what is attached");
+    v->add_flag("--detach", attach.detach, "take it back; its rules stay, and nothing leaves it");
+    v->add_flag("--dry-run", attach.dry_run, "print what would be set up, and do nothing");
+    v->add_flag("--json", attach.json, "JSON");
+    v->callback([this] { chosen = [this] { return egret::attach_verb(attach); }; });
+    CLI::App* keeper = app.add_subcommand("keeper", "internal: keeps what `attach` was given");
+    keeper->group("")->add_option("directory", control_directory)->required();
+    keeper->callback(
+        [this] { chosen = [this] { return egret::keeper_verb(control_directory); }; });
   }
 
   void add_questions() {
@@ -243,6 +269,7 @@ struct CommandLine {
     app.add_flag("--json", json, "with --version: JSON");
     add_run();
     add_service();
+    add_attach();
     add_questions();
     add_ca();
     add_audit();

@@ -116,7 +116,7 @@ void ControlSocket::start() {
   thread_ = std::thread([this] { serve(); });
 }
 
-// What was attached stays so for the gate's last moments: it stops, and nobody has detached it.
+// Peers are not ended: the gate stops, and nobody has detached anything.
 ControlSocket::~ControlSocket() {
   ::unlink(path_.c_str());
   stop_write_.reset();
@@ -138,7 +138,9 @@ void ControlSocket::serve() {
     if (all[1].revents != 0) return;
     for (std::size_t i = all.size(); i-- > 2;) {
       const auto peer = peers_.begin() + static_cast<std::ptrdiff_t>(i - 2);
-      if (all[i].revents != 0 && !(*peer)->serve()) peers_.erase(peer);
+      if (all[i].revents == 0 || (*peer)->serve()) continue;
+      (*peer)->end();
+      peers_.erase(peer);
     }
     if (all[0].revents != 0) accept_peer();
   }

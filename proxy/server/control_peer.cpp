@@ -41,7 +41,7 @@ ControlPeer::ControlPeer(Gate& gate, UniqueFd socket) : gate_(gate), socket_(std
   ::setsockopt(fd(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 }
 
-ControlPeer::~ControlPeer() {
+void ControlPeer::end() {
   for (const std::string& label : attached_)
     gate_.detach(label);
 }

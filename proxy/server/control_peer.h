@@ -1,6 +1,6 @@
 // One connection to the control socket: requests a line each, some with descriptors, answered in
-// their order. The namespaces that were attached over it are its peer's to keep: they are detached
-// when it ends.
+// their order. The namespaces that were attached over it are its peer's to keep: when the peer goes,
+// they are detached.
 #pragma once
 
 #include <set>
@@ -15,13 +15,12 @@ namespace egret {
 class ControlPeer {
  public:
   ControlPeer(Gate& gate, UniqueFd socket);
-  ~ControlPeer();
-  ControlPeer(const ControlPeer&) = delete;
-  ControlPeer& operator=(const ControlPeer&) = delete;
 
   int fd() const { return socket_.get(); }
   // Reads what is there and answers whole lines; false when the connection is over.
   bool serve();
+  // Detaches what was attached over it.
+  void end();
 
  private:
   std::string answer(const std::string& line);

@@ -88,6 +88,10 @@ int status_verb(const std::optional<std::string>& path, bool json) {
                 << " requests, " << sandbox["denials"] << " denied, " << sandbox["connections"]
                 << " connections\n";
     }
+    for (const auto& attached : gate["attached"]) {
+      std::cout << "  attached " << attached["namespace"].get<std::string>() << "  sandbox "
+                << attached["sandbox"].get<std::string>() << "\n";
+    }
   }
   return 0;
 }

@@ -37,7 +37,11 @@ int serve_verb(const std::optional<std::string>& config) {
   if (!activated) return fail(activated.error());
   auto setup = setup_for_gate(config);
   if (!setup) return fail(setup.error());
-  if (setup->config.listen.empty()) {
+  if (setup->config.listen.empty() && setup->config.sandboxes.size() > 0 &&
+      !setup->config.file.empty()) {
+    std::cerr << "egret: no `listen:` in " << setup->config.file
+              << "; only namespaces that `egret attach` brings are served" << std::endl;
+  } else if (setup->config.listen.empty()) {
     const std::string file = setup->config.file.empty() ? "egret.yaml" : setup->config.file;
     return fail({file + ": there is nothing to listen on; write e.g.\n  listen:\n    - address: "
                         "127.0.0.1:3128\n      sandbox: default",

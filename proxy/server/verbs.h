@@ -21,6 +21,21 @@ int run_verb(const RunFlags& flags);
 
 int serve_verb(const std::optional<std::string>& config);
 
+struct AttachFlags {
+  std::optional<std::string> config;
+  std::optional<std::string> sandbox;
+  std::optional<std::string> netns;  // one of these three
+  std::optional<int> pid;
+  std::optional<std::string> container;
+  bool list = false;
+  bool detach = false;
+  bool dry_run = false;
+  bool json = false;
+};
+int attach_verb(const AttachFlags& flags);
+// Not for people: what attach_verb() starts. Its standard input is the keeper's socket.
+int keeper_verb(const std::string& control_directory);
+
 struct CheckFlags : Flags {
   std::string method = "GET";
   std::string url;

@@ -6,9 +6,12 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "policy/result.h"
 #include "sandbox-glue/namespace/fault.h"
+#include "sandbox-glue/namespace/loopback.h"
+#include "sandbox-glue/namespace/rules.h"
 #include "sandbox-glue/namespace/sockets.h"
 
 namespace egret {
@@ -16,5 +19,20 @@ namespace egret {
 // Loopback and routes, sockets, rules, and the proof that they hold. A fault leaves a namespace in
 // which nothing may be started. REQUIRES: CAP_NET_ADMIN over the current network namespace.
 Result<NamespaceSockets, SetupFault> guard_namespace(const std::string& nft_path);
+
+// The same for a namespace in which something runs already: a fault leaves it as it was found.
+// Rules of an attachment that is over are replaced, in one step.
+class NamespaceGuard {
+ public:
+  explicit NamespaceGuard(std::string nft_path) : nft_path_(std::move(nft_path)) {}
+  Result<NamespaceSockets, SetupFault> set_up(Rules mode);
+  // As it was before set_up(); rules that stood before stay.
+  void undo() noexcept;
+
+ private:
+  std::string nft_path_;
+  LoopbackChanges loopback_;
+  bool rules_ = false;
+};
 
 }  // namespace egret

@@ -39,14 +39,17 @@ void append_attribute(RouteRequest& request, unsigned short type, const void* va
   request.header.nlmsg_len = static_cast<std::uint32_t>(at + RTA_ALIGN(attribute.rta_len));
 }
 
-Result<void, SetupFault> add_local_route(const UniqueFd& netlink, unsigned char family,
-                                         const void* source, std::size_t source_bytes) {
+// 0, or what the kernel says against it. `type`: RTM_NEWROUTE or RTM_DELROUTE.
+Result<int, SetupFault> change_local_route(const UniqueFd& netlink, unsigned short type,
+                                           unsigned char family, const void* source,
+                                           std::size_t source_bytes) {
   const std::string step =
-      std::string("cannot add the local route for ") + (family == AF_INET ? "IPv4" : "IPv6");
+      std::string("cannot change the local route for ") + (family == AF_INET ? "IPv4" : "IPv6");
   RouteRequest request{};
   request.header.nlmsg_len = NLMSG_LENGTH(sizeof(rtmsg));
-  request.header.nlmsg_type = RTM_NEWROUTE;
-  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+  request.header.nlmsg_type = type;
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  if (type == RTM_NEWROUTE) request.header.nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
   request.route.rtm_family = family;
   request.route.rtm_table = RT_TABLE_LOCAL;
   request.route.rtm_protocol = RTPROT_BOOT;
@@ -68,30 +71,57 @@ Result<void, SetupFault> add_local_route(const UniqueFd& netlink, unsigned char 
   if (length < needed || answer.header.nlmsg_type != NLMSG_ERROR) {
     return SetupFault{step + ": an unexpected netlink answer", {}};
   }
-  if (answer.error.error != 0) return system_fault(step, -answer.error.error);
+  return -answer.error.error;
+}
+
+Result<int, SetupFault> change_route4(const UniqueFd& netlink, unsigned short type) {
+  const in_addr source4{htonl(INADDR_LOOPBACK)};
+  return change_local_route(netlink, type, AF_INET, &source4, sizeof(source4));
+}
+Result<int, SetupFault> change_route6(const UniqueFd& netlink, unsigned short type) {
+  const in6_addr source6 = IN6ADDR_LOOPBACK_INIT;
+  return change_local_route(netlink, type, AF_INET6, &source6, sizeof(source6));
+}
+
+using ChangeRoute = Result<int, SetupFault> (*)(const UniqueFd&, unsigned short);
+
+Result<void, SetupFault> add_route(const UniqueFd& netlink, ChangeRoute change, bool& added) {
+  const auto answered = change(netlink, RTM_NEWROUTE);
+  if (!answered) return answered.error();
+  if (*answered == EEXIST) return {};  // of an earlier attachment
+  if (*answered != 0) return system_fault("cannot make every address local", *answered);
+  added = true;
   return {};
 }
 
 // Where the host has IPv6 switched off by sysctl, a new namespace may inherit that. The route and
 // ::1 are wanted here, and they cannot reach anything outside.
-void switch_on_ipv6() {
+void switch_on_ipv6(std::vector<std::string>& switched) {
   for (const char* path :
        {"/proc/sys/net/ipv6/conf/all/disable_ipv6", "/proc/sys/net/ipv6/conf/lo/disable_ipv6"}) {
-    UniqueFd setting(::open(path, O_WRONLY | O_CLOEXEC));
-    // A failure shows at once in add_local_route().
-    if (setting) (void)!::write(setting.get(), "0", 1);
+    UniqueFd setting(::open(path, O_RDWR | O_CLOEXEC));
+    char before = '0';
+    // A failure shows at once in add_route().
+    if (!setting || ::pread(setting.get(), &before, 1, 0) != 1 || before != '1') continue;
+    if (::pwrite(setting.get(), "0", 1, 0) == 1) switched.emplace_back(path);
   }
 }
 
-Result<void, SetupFault> set_loopback_up() {
-  UniqueFd any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!any) return system_fault("cannot create a socket in the new namespace", errno);
+UniqueFd control_socket() {
+  return UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+
+Result<void, SetupFault> set_loopback_up(bool& changed) {
+  const UniqueFd any = control_socket();
+  if (!any) return system_fault("cannot create a socket in the namespace", errno);
   ifreq request{};
   std::strcpy(request.ifr_name, "lo");
+  if (::ioctl(any.get(), SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) != 0)
+    return {};
   request.ifr_flags = IFF_UP | IFF_RUNNING;
-  if (::ioctl(any.get(), SIOCSIFFLAGS, &request) != 0) {
+  if (::ioctl(any.get(), SIOCSIFFLAGS, &request) != 0)
     return system_fault("cannot bring up the sandbox's loopback interface", errno);
-  }
+  changed = true;
   return {};
 }
 
@@ -101,19 +131,30 @@ bool kernel_has_ipv6() {
   return static_cast<bool>(UniqueFd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)));
 }
 
-Result<void, SetupFault> bring_up_loopback() {
+Result<void, SetupFault> bring_up_loopback(LoopbackChanges& changes) {
   const bool with_v6 = kernel_has_ipv6();
-  if (with_v6) switch_on_ipv6();
-  if (auto up = set_loopback_up(); !up) return up.error();
+  if (with_v6) switch_on_ipv6(changes.ipv6_settings);
+  if (auto up = set_loopback_up(changes.up); !up) return up.error();
   UniqueFd netlink(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   if (!netlink) return system_fault("cannot open a netlink socket", errno);
-  const in_addr source4{htonl(INADDR_LOOPBACK)};
-  if (auto added = add_local_route(netlink, AF_INET, &source4, sizeof(source4)); !added) {
-    return added.error();
+  auto added = add_route(netlink, change_route4, changes.route4);
+  if (!added || !with_v6) return added;
+  return add_route(netlink, change_route6, changes.route6);
+}
+
+void undo(const LoopbackChanges& changes) noexcept {
+  UniqueFd netlink(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  if (changes.route6) (void)change_route6(netlink, RTM_DELROUTE);
+  if (changes.route4) (void)change_route4(netlink, RTM_DELROUTE);
+  if (const UniqueFd any = control_socket(); changes.up && any) {
+    ifreq request{};
+    std::strcpy(request.ifr_name, "lo");
+    (void)::ioctl(any.get(), SIOCSIFFLAGS, &request);
   }
-  if (!with_v6) return {};
-  const in6_addr source6 = IN6ADDR_LOOPBACK_INIT;
-  return add_local_route(netlink, AF_INET6, &source6, sizeof(source6));
+  for (const std::string& path : changes.ipv6_settings) {
+    UniqueFd setting(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (setting) (void)!::write(setting.get(), "1", 1);
+  }
 }
 
 }  // namespace egret

@@ -49,8 +49,12 @@ std::string describe_rules() {
   return rules_template;
 }
 
-Result<void, SetupFault> load_rules(const std::string& nft_path, const std::string& rules) {
-  auto loaded = run_tool({nft_path, "-f", "-"}, rules);
+Result<void, SetupFault> load_rules(const std::string& nft_path, const std::string& rules,
+                                    Rules mode) {
+  // The first line makes sure that there is something to delete.
+  const std::string before =
+      mode == Rules::Replaced ? "table inet egret {}\ndelete table inet egret\n" : "";
+  auto loaded = run_tool({nft_path, "-f", "-"}, before + rules);
   if (loaded) return {};
   SetupFault fault = loaded.error();
   fault.what = "cannot load the sandbox's nftables rules: " + fault.what;
@@ -58,6 +62,14 @@ Result<void, SetupFault> load_rules(const std::string& nft_path, const std::stri
     fault.remedy = "modprobe nf_tables nft_chain_nat nft_redir nft_reject_inet (kernel support)";
   }
   return fault;
+}
+
+bool has_rules(const std::string& nft_path) {
+  return run_tool({nft_path, "list", "table", "inet", "egret"}, {}).has_value();
+}
+
+void delete_rules(const std::string& nft_path) noexcept {
+  (void)run_tool({nft_path, "delete", "table", "inet", "egret"}, {});
 }
 
 }  // namespace egret

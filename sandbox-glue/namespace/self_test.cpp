@@ -14,6 +14,7 @@ namespace egret {
 namespace {
 
 constexpr int probe_timeout_ms = 2000;  // loopback inside one kernel answers in microseconds
+constexpr int others_max = 64;
 constexpr std::uint16_t discard_port = 9;
 constexpr std::uint16_t dns_port = 53;
 constexpr std::uint16_t quic_port = 443;
@@ -73,11 +74,13 @@ bool connection_arrives(int family, std::uint16_t port, const UniqueFd& listener
   const int dialled =
       ::connect(client.get(), reinterpret_cast<const sockaddr*>(&target), length_of(family));
   if (dialled != 0 && errno != EINPROGRESS) return false;
-  if (!readable(listener)) return false;
-  UniqueFd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!accepted) return false;
-  const auto original = original_destination(accepted.get());
-  return original && same_endpoint(family, *original, target);
+  // Where programs run already, a connection of theirs may come first: it is closed.
+  for (int others = 0; others < others_max && readable(listener); ++others) {
+    UniqueFd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    const auto original = accepted ? original_destination(accepted.get()) : std::nullopt;
+    if (original && same_endpoint(family, *original, target)) return true;
+  }
+  return false;
 }
 
 bool datagram_arrives(int family, const UniqueFd& receiver) {

@@ -44,9 +44,8 @@ class SpawnSetup {
     ::posix_spawnattr_setsigmask(&attributes_, &none);
     ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK);
   }
-  int spawn(pid_t& pid, char* const* argv) {
-    std::array<char*, 1> environment{nullptr};
-    return ::posix_spawn(&pid, argv[0], &actions_, &attributes_, argv, environment.data());
+  int spawn(pid_t& pid, char* const* argv, char* const* environment) {
+    return ::posix_spawn(&pid, argv[0], &actions_, &attributes_, argv, environment);
   }
 
  private:
@@ -80,7 +79,7 @@ namespace {
 
 // `output` null: nobody reads what the tool says on stdout.
 Result<void, SetupFault> run(const std::vector<std::string>& argv, std::string_view input,
-                             const UniqueFd* output) {
+                             const UniqueFd* output, char* const* environment) {
   auto in = make_memory_file("egret-tool-input", input);
   if (!in) return in.error();
   auto words = make_memory_file("egret-tool-words", {});
@@ -102,7 +101,7 @@ Result<void, SetupFault> run(const std::vector<std::string>& argv, std::string_v
   arguments.push_back(nullptr);
 
   pid_t pid = -1;
-  if (const int error = setup.spawn(pid, arguments.data()); error != 0) {
+  if (const int error = setup.spawn(pid, arguments.data(), environment); error != 0) {
     return system_fault("cannot run " + argv.front(), error);
   }
   int status = 0;
@@ -115,22 +114,35 @@ Result<void, SetupFault> run(const std::vector<std::string>& argv, std::string_v
                     {}};
 }
 
-}  // namespace
-
-Result<void, SetupFault> run_tool(const std::vector<std::string>& argv, std::string_view input) {
-  return run(argv, input, nullptr);
-}
-
-Result<std::string, SetupFault> read_tool(const std::vector<std::string>& argv,
-                                          std::string_view input) {
+Result<std::string, SetupFault> read(const std::vector<std::string>& argv, std::string_view input,
+                                     char* const* environment) {
   auto output = make_memory_file("egret-tool-output", {});
   if (!output) return output.error();
-  if (auto ran = run(argv, input, &*output); !ran) return ran.error();
+  if (auto ran = run(argv, input, &*output, environment); !ran) return ran.error();
   std::string text = read_memory_file(*output, tool_output_bytes_max + 1);
   if (text.size() > tool_output_bytes_max) {
     return SetupFault{argv.front() + " printed more than 16 MiB", {}};
   }
   return {boost::system::in_place_value, std::move(text)};
+}
+
+}  // namespace
+
+Result<void, SetupFault> run_tool(const std::vector<std::string>& argv, std::string_view input) {
+  std::array<char*, 1> empty{nullptr};
+  return run(argv, input, nullptr, empty.data());
+}
+
+Result<std::string, SetupFault> read_tool(const std::vector<std::string>& argv,
+                                          std::string_view input) {
+  std::array<char*, 1> empty{nullptr};
+  return read(argv, input, empty.data());
+}
+
+Result<std::string, SetupFault> ask_tool(const std::vector<std::string>& argv) {
+  auto text = read(argv, {}, environ);
+  if (!text) return text;
+  return {boost::system::in_place_value, without_trailing_newlines(std::move(*text))};
 }
 
 }  // namespace egret

@@ -21,5 +21,8 @@ Result<void, SetupFault> run_tool(const std::vector<std::string>& argv, std::str
 // The same, and what it said on stdout. More than 16 MiB of it is a fault.
 Result<std::string, SetupFault> read_tool(const std::vector<std::string>& argv,
                                           std::string_view input = {});
+// The same with this process's own environment, for tools that a person has set up for themselves;
+// without trailing newlines.
+Result<std::string, SetupFault> ask_tool(const std::vector<std::string>& argv);
 
 }  // namespace egret

@@ -15,6 +15,7 @@ FLOORS = {
     "proxy/exchange": ["policy", "certs", "proxy/wire"],
     "config": ["policy", "proxy/exchange"],
     "sandbox-glue/namespace": ["policy"],
+    "sandbox-glue/keeper": ["policy", "sandbox-glue/namespace"],
     "sandbox-glue/process": ["policy", "sandbox-glue/namespace"],
     "sandbox-glue/host": ["policy", "sandbox-glue/namespace"],
     "sandbox-glue/devcontainer": [],
@@ -28,7 +29,7 @@ FLOORS["proxy/session"] = [
     *("proxy/io", "proxy/secrets", "proxy/audit", "sandbox-glue/namespace"),
 ]
 FLOORS["proxy/server"] = [*FLOORS["proxy/session"], "proxy/session", "sandbox-glue/process",
-                          "sandbox-glue/host", "sandbox-glue/devcontainer"]
+                          "sandbox-glue/keeper", "sandbox-glue/host", "sandbox-glue/devcontainer"]
 FLOORS["proxy/main"] = [*FLOORS["proxy/server"], "proxy/server"]
 
 # Which folders may see which library.
