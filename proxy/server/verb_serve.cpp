@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <signal.h>
 #include <utility>
@@ -25,6 +26,12 @@ Result<void, Failure> add_sandboxes(Gate& gate, const std::vector<SandboxSetup>&
   return {};
 }
 
+// Whether the file names any; one called `default` is always there.
+bool has_sandboxes(const Config& config) {
+  return std::any_of(config.sandboxes.begin(), config.sandboxes.end(),
+                     [](const auto& one) { return one.second.source != "built in"; });
+}
+
 }  // namespace
 
 int serve_verb(const std::optional<std::string>& config) {
@@ -37,14 +44,13 @@ int serve_verb(const std::optional<std::string>& config) {
   if (!activated) return fail(activated.error());
   auto setup = setup_for_gate(config);
   if (!setup) return fail(setup.error());
-  if (setup->config.listen.empty() && setup->config.sandboxes.size() > 0 &&
-      !setup->config.file.empty()) {
+  if (setup->config.listen.empty() && has_sandboxes(setup->config)) {
     std::cerr << "egret: no `listen:` in " << setup->config.file
               << "; only namespaces that `egret attach` brings are served" << std::endl;
   } else if (setup->config.listen.empty()) {
     const std::string file = setup->config.file.empty() ? "egret.yaml" : setup->config.file;
     return fail({file + ": there is nothing to listen on; write e.g.\n  listen:\n    - address: "
-                        "127.0.0.1:3128\n      sandbox: default",
+                        "127.0.0.1:3128\n      sandbox: default\nor sandboxes for `egret attach`",
                  2});
   }
   const std::vector<SandboxSetup> sandboxes = setup->sandboxes;
