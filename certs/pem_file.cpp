@@ -1,5 +1,6 @@
 #include "certs/pem_file.h"
 
+#include <array>
 #include <cerrno>
 #include <fstream>
 #include <system_error>
@@ -20,16 +21,20 @@ constexpr std::size_t bundle_bytes_max = 8 * 1024 * 1024;
 Result<std::string, CertFault> read_pem_file(const std::string& path) {
   errno = 0;
   std::ifstream file{path, std::ios::binary};
-  std::string text(bundle_bytes_max + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.gcount() == 0) {
+  std::string text;
+  std::array<char, 64 * 1024> piece{};
+  while (text.size() <= bundle_bytes_max) {
+    file.read(piece.data(), piece.size());
+    if (file.gcount() == 0) break;
+    text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
+  }
+  if (text.empty()) {
     const std::string why = errno != 0 ? std::generic_category().message(errno) : "empty";
     return CertFault{path + ": cannot read certificates: " + why};
   }
-  if (static_cast<std::size_t>(file.gcount()) > bundle_bytes_max) {
+  if (text.size() > bundle_bytes_max) {
     return CertFault{path + ": larger than 8 MiB; give a PEM file of certificates"};
   }
-  text.resize(static_cast<std::size_t>(file.gcount()));
   return {boost::system::in_place_value, std::move(text)};
 }
 

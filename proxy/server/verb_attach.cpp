@@ -104,14 +104,7 @@ Result<void, Failure> attach(const Config& config, const AttachFlags& flags,
   const std::string directory = control_directory(config.state);
   auto keeper = KeeperClient::find_or_start(directory, keeper_command(directory));
   if (!keeper) return of(keeper.error());
-  const auto kept = keeper->list();
-  if (!kept) return of(kept.error());
-  for (const KeptEntry& other : *kept) {
-    if (other.identity != target.identity && other.label != target.label) continue;
-    return of({target.label + " is attached already, as " + other.label + " of the sandbox \"" +
-                   other.sandbox + "\"",
-               "egret attach --detach takes it back"});
-  }
+  if (auto free = keeper->is_free(target.label, target.identity); !free) return of(free.error());
   auto entered = EnteredNamespace::enter(target, nft);
   if (!entered) return of(entered.error());
   Offer offer{*flags.sandbox,       target.label, target.identity, target.path,

@@ -28,6 +28,12 @@ std::string error_message(const std::string& what, const std::string& remedy = {
   return joined({"error", what, remedy});
 }
 
+std::string attached_already(const Offer& offer) {
+  return error_message("this namespace is attached already, as " + offer.label +
+                           " of the sandbox \"" + offer.sandbox + "\"",
+                       "egret attach --detach takes it back");
+}
+
 bool peer_may(int socket) {
   ucred peer{};
   socklen_t bytes = sizeof(peer);
@@ -125,6 +131,8 @@ bool Keeper::serve(Client& client) {
     keep(client, std::move(**received));
   } else if (words[0] == "drop" && words.size() == 3) {
     drop(client, words);
+  } else if (words[0] == "free" && words.size() == 3) {
+    is_free(client, words);
   } else if (words[0] == "list") {
     list(client);
   } else {
@@ -133,13 +141,21 @@ bool Keeper::serve(Client& client) {
   return true;
 }
 
-std::string Keeper::objection_to(const Offer& offer) const {
-  for (const Kept& kept : kept_) {
-    if (kept.offer.label == offer.label || kept.offer.identity == offer.identity)
-      return error_message("this namespace is attached already, as " + kept.offer.label +
-                               " of the sandbox \"" + kept.offer.sandbox + "\"",
-                           "egret attach --detach takes it back");
-  }
+std::list<Keeper::Kept>::iterator Keeper::find(const std::string& label,
+                                                const std::string& identity) {
+  return std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) {
+    return kept.offer.label == label || (!identity.empty() && kept.offer.identity == identity);
+  });
+}
+
+void Keeper::is_free(const Client& client, const Fields& words) {
+  const auto found = find(words[1], words[2]);
+  answer(client.id, found == kept_.end() ? "ok" : attached_already(found->offer));
+}
+
+std::string Keeper::objection_to(const Offer& offer) {
+  if (const auto found = find(offer.label, offer.identity); found != kept_.end())
+    return attached_already(found->offer);
   if (!gate_.connected())
     return error_message("no gate is running on this state directory", "start it: egret serve");
   if (!offer.path.empty() && identity_at(offer.path) != offer.identity)
@@ -168,10 +184,7 @@ void Keeper::keep(Client& client, ChannelMessage message) {
 }
 
 void Keeper::drop(Client& client, const Fields& words) {
-  const auto found = std::find_if(kept_.begin(), kept_.end(), [&words](const Kept& kept) {
-    return kept.offer.label == words[1] ||
-           (!words[2].empty() && kept.offer.identity == words[2]);
-  });
+  const auto found = find(words[1], words[2]);
   if (found == kept_.end()) {
     answer(client.id, error_message(words[1] + " is not attached"));
     return;

@@ -49,6 +49,7 @@ class Keeper {
   void accept_client();
   bool serve(Client& client);
   void keep(Client& client, ChannelMessage message);
+  void is_free(const Client& client, const Fields& words);
   void drop(Client& client, const Fields& words);
   void list(const Client& client);
   void client_is_gone(std::uint64_t client);
@@ -64,7 +65,8 @@ class Keeper {
   // Namespaces
   void forget(std::list<Kept>::iterator kept, std::uint64_t client);
   void forget_the_unmounted();
-  std::string objection_to(const Offer& offer) const;
+  std::list<Kept>::iterator find(const std::string& label, const std::string& identity);
+  std::string objection_to(const Offer& offer);
 
   bool may_end();
 

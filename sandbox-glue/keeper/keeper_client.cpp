@@ -166,19 +166,29 @@ Result<Fields, SetupFault> KeeperClient::hear() {
   return {boost::system::in_place_value, std::move(words)};
 }
 
-Result<void, SetupFault> KeeperClient::keep(const Offer& offer) {
-  if (auto sent = send_offer(socket_, offer); !sent) return sent.error();
+Result<void, SetupFault> KeeperClient::hear_ok() {
   const auto answer = hear();
   if (!answer) return answer.error();
   return {};
 }
 
+Result<void, SetupFault> KeeperClient::ask(const Fields& words) {
+  if (auto sent = send_message(socket_, joined(words), {}); !sent) return sent.error();
+  return hear_ok();
+}
+
+Result<void, SetupFault> KeeperClient::is_free(const std::string& label,
+                                               const std::string& identity) {
+  return ask({"free", label, identity});
+}
+
+Result<void, SetupFault> KeeperClient::keep(const Offer& offer) {
+  if (auto sent = send_offer(socket_, offer); !sent) return sent.error();
+  return hear_ok();
+}
+
 Result<void, SetupFault> KeeperClient::drop(const std::string& label, const std::string& identity) {
-  if (auto sent = send_message(socket_, joined({"drop", label, identity}), {}); !sent)
-    return sent.error();
-  const auto answer = hear();
-  if (!answer) return answer.error();
-  return {};
+  return ask({"drop", label, identity});
 }
 
 Result<std::vector<KeptEntry>, SetupFault> KeeperClient::list() {

@@ -26,6 +26,8 @@ class KeeperClient {
   static Result<KeeperClient, SetupFault> find_or_start(const std::string& control_directory,
                                                         const std::vector<std::string>& argv);
 
+  // A fault where the namespace is kept already.
+  Result<void, SetupFault> is_free(const std::string& label, const std::string& identity);
   // From now on the namespace is behind the gate and stays there over the gate's restarts.
   Result<void, SetupFault> keep(const Offer& offer);
   // Takes it back: its sockets are closed everywhere, and its rules let nothing leave.
@@ -34,6 +36,8 @@ class KeeperClient {
 
  private:
   explicit KeeperClient(UniqueFd socket) : socket_(std::move(socket)) {}
+  Result<void, SetupFault> ask(const Fields& words);
+  Result<void, SetupFault> hear_ok();
   Result<Fields, SetupFault> hear();
   UniqueFd socket_;
 };

@@ -2,6 +2,7 @@
 // message of fields that a zero octet separates, some with descriptors.
 //
 //   keep SANDBOX LABEL IDENTITY PATH TCP_PORT DNS_PORT  + sockets, then a pidfd where PATH is empty
+//   free LABEL IDENTITY             whether neither is attached
 //   drop LABEL IDENTITY             either names it
 //   list
 //

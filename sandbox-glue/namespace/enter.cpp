@@ -90,6 +90,7 @@ Result<Rules, SetupFault> look_around(const NamespaceTarget& target, const std::
 // In the child, for the rest of its life.
 [[noreturn]] void serve_entrance(const NamespaceTarget& target, const std::string& nft_path,
                                  const UniqueFd& channel) {
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // nobody who has powers inside shall trace it
   ::setsid();  // a terminal's signals end the caller, and this one then cleans up
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGCHLD, SIG_DFL);
