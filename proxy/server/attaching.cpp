@@ -150,9 +150,9 @@ Result<void, Failure> Gate::attach(const std::string& name, const std::string& l
                    std::to_string(attached_.size()) +
                    " are attached); raise it: ulimit -n, or LimitNOFILE= of its unit");
   }
+  if (!recorded("attach", name, label)) return refused("the audit file cannot be written");
   auto parts = serve_sockets(sandboxes_.at(name), std::move(sockets));
   attached_.emplace(label, Attached{name, cookie, std::move(parts)});
-  record("attach", name, label);
   return {};
 }
 

@@ -151,7 +151,9 @@ Sandbox* Gate::sandbox(const std::string& name) const {
   return found == sandboxes_.end() ? nullptr : found->second.get();
 }
 
-void Gate::record(std::string_view what, std::string_view sandbox, std::string_view detail) {
+namespace {
+
+std::string gate_record(std::string_view what, std::string_view sandbox, std::string_view detail) {
   GateRecord record;
   record.time = std::chrono::system_clock::now();
   record.what = what;
@@ -159,7 +161,20 @@ void Gate::record(std::string_view what, std::string_view sandbox, std::string_v
   record.detail = detail;
   std::string body;
   render(record, body);
-  shared_.audit->submit_end(0, std::move(body));
+  return body;
+}
+
+}  // namespace
+
+void Gate::record(std::string_view what, std::string_view sandbox, std::string_view detail) {
+  shared_.audit->submit_end(0, gate_record(what, sandbox, detail));
+}
+
+bool Gate::recorded(std::string_view what, std::string_view sandbox, std::string_view detail) {
+  std::promise<Written> written;
+  shared_.audit->submit(0, gate_record(what, sandbox, detail),
+                        [&written](Written yes) { written.set_value(yes); });
+  return written.get_future().get() == Written::yes;
 }
 
 void Gate::start() {

@@ -80,6 +80,8 @@ class Gate {
   std::vector<AttachmentPartPtr> serve_sockets(const std::shared_ptr<Sandbox>& sandbox,
                                                NamespaceSockets sockets);
   void record(std::string_view what, std::string_view sandbox, std::string_view detail);
+  // The same, in the file before it returns; false where it cannot be written.
+  bool recorded(std::string_view what, std::string_view sandbox, std::string_view detail);
 
   Config config_;
   MakeSetup again_;

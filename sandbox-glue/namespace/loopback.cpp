@@ -111,17 +111,26 @@ UniqueFd control_socket() {
   return UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 }
 
-Result<void, SetupFault> set_loopback_up(bool& changed) {
-  const UniqueFd any = control_socket();
-  if (!any) return system_fault("cannot create a socket in the namespace", errno);
+// A request about `lo`.
+ifreq about_loopback() {
   ifreq request{};
   std::strcpy(request.ifr_name, "lo");
+  return request;
+}
+
+Result<void, SetupFault> set_loopback_up(LoopbackChanges& changes) {
+  const UniqueFd any = control_socket();
+  if (!any) return system_fault("cannot create a socket in the namespace", errno);
+  ifreq request = about_loopback();
+  request.ifr_addr.sa_family = AF_INET;
+  changes.address = ::ioctl(any.get(), SIOCGIFADDR, &request) != 0;
+  request = about_loopback();
   if (::ioctl(any.get(), SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) != 0)
     return {};
   request.ifr_flags = IFF_UP | IFF_RUNNING;
   if (::ioctl(any.get(), SIOCSIFFLAGS, &request) != 0)
     return system_fault("cannot bring up the sandbox's loopback interface", errno);
-  changed = true;
+  changes.up = true;
   return {};
 }
 
@@ -134,7 +143,7 @@ bool kernel_has_ipv6() {
 Result<void, SetupFault> bring_up_loopback(LoopbackChanges& changes) {
   const bool with_v6 = kernel_has_ipv6();
   if (with_v6) switch_on_ipv6(changes.ipv6_settings);
-  if (auto up = set_loopback_up(changes.up); !up) return up.error();
+  if (auto up = set_loopback_up(changes); !up) return up.error();
   UniqueFd netlink(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   if (!netlink) return system_fault("cannot open a netlink socket", errno);
   auto added = add_route(netlink, change_route4, changes.route4);
@@ -147,8 +156,10 @@ void undo(const LoopbackChanges& changes) noexcept {
   if (changes.route6) (void)change_route6(netlink, RTM_DELROUTE);
   if (changes.route4) (void)change_route4(netlink, RTM_DELROUTE);
   if (const UniqueFd any = control_socket(); changes.up && any) {
-    ifreq request{};
-    std::strcpy(request.ifr_name, "lo");
+    ifreq request = about_loopback();
+    request.ifr_addr.sa_family = AF_INET;  // 0.0.0.0: none
+    if (changes.address) (void)::ioctl(any.get(), SIOCSIFADDR, &request);
+    request = about_loopback();
     (void)::ioctl(any.get(), SIOCSIFFLAGS, &request);
   }
   for (const std::string& path : changes.ipv6_settings) {

@@ -12,6 +12,7 @@ namespace egret {
 // What bring_up_loopback() has changed so far.
 struct LoopbackChanges {
   bool up = false;
+  bool address = false;  // 127.0.0.1, which the kernel gives it when it comes up for the first time
   bool route4 = false;
   bool route6 = false;
   std::vector<std::string> ipv6_settings;  // files of /proc/sys in which 1 became 0
