@@ -94,12 +94,11 @@ struct CommandLine {
   }
 
   void add_attach() {
-    CLI::App* v =
-        verb("attach", "put an existing network namespace behind the running gate",
-             "egret attach --sandbox web --netns /run/netns/web\n"
-             "  egret attach --sandbox web --container my-container --dry-run\n"
-             "  egret attach --list\n"
-             "  egret attach --detach --netns /run/netns/web");
+    CLI::App* v = verb("attach", "put an existing network namespace behind the running gate",
+                       "egret attach --sandbox web --netns /run/netns/web\n"
+                       "  egret attach --sandbox web --container my-container --dry-run\n"
+                       "  egret attach --list\n"
+                       "  egret attach --detach --netns /run/netns/web");
     add_config(*v, attach.config);
     v->add_option("--sandbox", attach.sandbox, "the sandbox that it is, as egret.yaml names it");
     v->add_option("--netns", attach.netns, "a namespace's file, as `ip netns add` makes it");
@@ -113,8 +112,7 @@ struct CommandLine {
     v->callback([this] { chosen = [this] { return egret::attach_verb(attach); }; });
     CLI::App* keeper = app.add_subcommand("keeper", "internal: keeps what `attach` was given");
     keeper->group("")->add_option("directory", control_directory)->required();
-    keeper->callback(
-        [this] { chosen = [this] { return egret::keeper_verb(control_directory); }; });
+    keeper->callback([this] { chosen = [this] { return egret::keeper_verb(control_directory); }; });
   }
 
   void add_questions() {

@@ -137,7 +137,8 @@ Result<void, Failure> Gate::attach(const std::string& name, const std::string& l
   if (!is_label(label)) return refused("the namespace's name has characters that are not ASCII");
   const std::uint64_t cookie = namespace_of(sockets.tcp4.get());
   if (cookie == 0) return refused("a kernel that names network namespaces is needed (Linux 5.14)");
-  if (!are_namespace_sockets(sockets, cookie)) return refused("these are no sockets of a namespace");
+  if (!are_namespace_sockets(sockets, cookie))
+    return refused("these are no sockets of a namespace");
   if (cookie == own_namespace()) return refused("this is the gate's own network namespace");
   const std::lock_guard lock(attached_mutex_);
   for (const auto& [other, attached] : attached_) {

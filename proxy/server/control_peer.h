@@ -1,6 +1,6 @@
 // One connection to the control socket: requests a line each, some with descriptors, answered in
-// their order. The namespaces that were attached over it are its peer's to keep: when the peer goes,
-// they are detached.
+// their order. The namespaces that were attached over it are its peer's to keep: when the peer
+// goes, they are detached.
 #pragma once
 
 #include <set>

@@ -90,16 +90,16 @@ int describe(const AttachFlags& flags, const NamespaceTarget& target, const std:
   std::cout << "# enter " << target.label << " (device:inode " << target.identity
             << "), its network alone; refused if it has another interface than lo\n"
             << "# run nft as " << nft << "\n\n"
-            << describe_namespace()
-            << "\n# 4. the sockets go to the keeper (below " << "the state directory), which offers them to the gate\n"
+            << describe_namespace() << "\n# 4. the sockets go to the keeper (below "
+            << "the state directory), which offers them to the gate\n"
             << "#    as the sandbox " << *flags.sandbox
             << ", again after each restart, and takes them back when " << target.label
             << " is gone\n";
   return 0;
 }
 
-Result<void, Failure> attach(const Config& config, const AttachFlags& flags,
-                             NamespaceTarget target, const std::string& nft) {
+Result<void, Failure> attach(const Config& config, const AttachFlags& flags, NamespaceTarget target,
+                             const std::string& nft) {
   if (auto known = ask_gate(config, *flags.sandbox); !known) return known;
   const std::string directory = control_directory(config.state);
   auto keeper = KeeperClient::find_or_start(directory, keeper_command(directory));
@@ -107,7 +107,8 @@ Result<void, Failure> attach(const Config& config, const AttachFlags& flags,
   if (auto free = keeper->is_free(target.label, target.identity); !free) return of(free.error());
   auto entered = EnteredNamespace::enter(target, nft);
   if (!entered) return of(entered.error());
-  Offer offer{*flags.sandbox,       target.label, target.identity, target.path,
+  Offer offer{*flags.sandbox,          target.label,
+              target.identity,         target.path,
               std::move(target.alive), std::move(entered->sockets())};
   if (auto taken = keeper->keep(offer); !taken) return of(taken.error());
   entered->keep();
@@ -172,7 +173,8 @@ int attach_verb(const AttachFlags& flags) {
   if (!config) return fail(config.error());
   if (flags.list) return list_now(*config, flags);
   const int named = (flags.netns ? 1 : 0) + (flags.pid ? 1 : 0) + (flags.container ? 1 : 0);
-  if (named != 1) return fail(usage("name one namespace: --netns PATH, --pid PID or --container ID"));
+  if (named != 1)
+    return fail(usage("name one namespace: --netns PATH, --pid PID or --container ID"));
   return flags.detach ? detach_now(*config, flags) : attach_now(*config, flags);
 }
 

@@ -33,8 +33,8 @@ std::optional<bool> is_http(std::string_view bytes) {
 
 Task<void> serve_connection(Worker& worker, std::shared_ptr<const ListenerFacts> listener,
                             StreamSocket socket, AttachmentPartPtr part) {
-  const auto connection = std::make_shared<Connection>(worker, std::move(listener),
-                                                       std::move(socket), std::move(part));
+  const auto connection =
+      std::make_shared<Connection>(worker, std::move(listener), std::move(socket), std::move(part));
   co_await connection->run();
 }
 

@@ -1,5 +1,6 @@
 // Accepting connections on a listening socket that is ours or was handed over, for as long as the
-// worker runs or its namespace is attached. Running out of descriptors slows it down and never ends it (ATTACKS H02).
+// worker runs or its namespace is attached. Running out of descriptors slows it down and never ends
+// it (ATTACKS H02).
 #pragma once
 
 #include <functional>

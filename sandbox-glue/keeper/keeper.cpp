@@ -142,7 +142,7 @@ bool Keeper::serve(Client& client) {
 }
 
 std::list<Keeper::Kept>::iterator Keeper::find(const std::string& label,
-                                                const std::string& identity) {
+                                               const std::string& identity) {
   return std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) {
     return kept.offer.label == label || (!identity.empty() && kept.offer.identity == identity);
   });
@@ -197,8 +197,8 @@ void Keeper::list(const Client& client) {
     const std::string state = kept.attached          ? "attached"
                               : kept.refused.empty() ? "waiting for a gate"
                                                      : "refused: " + kept.refused;
-    answer(client.id, joined({"kept", kept.offer.sandbox, kept.offer.label, kept.offer.identity,
-                              state}));
+    answer(client.id,
+           joined({"kept", kept.offer.sandbox, kept.offer.label, kept.offer.identity, state}));
   }
   answer(client.id, "ok");
 }
@@ -271,9 +271,9 @@ void Keeper::forget(std::list<Kept>::iterator kept, std::uint64_t client) {
   const std::string line = "detach " + kept->offer.label;
   if (kept->client != 0)
     answer(kept->client, error_message(kept->offer.label + " is gone, or was detached"));
-  const bool known = kept->attached || std::any_of(said_.begin(), said_.end(), [&](const Said& one) {
-                       return one.kept == kept->id;
-                     });
+  const bool known =
+      kept->attached || std::any_of(said_.begin(), said_.end(),
+                                    [&](const Said& one) { return one.kept == kept->id; });
   kept_.erase(kept);
   if (!known || !gate_.connected()) {
     answer(client, "ok");

@@ -77,8 +77,7 @@ Result<UniqueFd, SetupFault> listen_at(const std::string& path, const struct sta
   if (::chdir("/") != 0) ::_exit(1);
   // It needs no power over anything: sockets are its own wherever it runs.
   if (::geteuid() == 0 && owner.st_uid != 0 &&
-      (::setgroups(0, nullptr) != 0 ||
-       ::setresgid(owner.st_gid, owner.st_gid, owner.st_gid) != 0 ||
+      (::setgroups(0, nullptr) != 0 || ::setresgid(owner.st_gid, owner.st_gid, owner.st_gid) != 0 ||
        ::setresuid(owner.st_uid, owner.st_uid, owner.st_uid) != 0)) {
     ::_exit(1);
   }

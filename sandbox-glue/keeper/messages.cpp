@@ -59,7 +59,8 @@ std::optional<Offer> offer_in(ChannelMessage message) {
     offer.alive = std::move(message.descriptors.back());
     message.descriptors.pop_back();
   }
-  auto sockets = sockets_from(std::move(message.descriptors), port_of(fields[5]), port_of(fields[6]));
+  auto sockets =
+      sockets_from(std::move(message.descriptors), port_of(fields[5]), port_of(fields[6]));
   if (!sockets || sockets->tcp_port == 0 || sockets->dns_port == 0) return {};
   offer.sockets = std::move(*sockets);
   return offer;

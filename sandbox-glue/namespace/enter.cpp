@@ -61,7 +61,8 @@ bool somebody_listens() {
     return true;
   if (errno != EINPROGRESS) return false;
   pollfd one{client.get(), POLLOUT, 0};
-  if (::poll(&one, 1, probe_timeout_ms) != 1) return true;  // no answer: nothing that is ours to take
+  if (::poll(&one, 1, probe_timeout_ms) != 1)
+    return true;  // no answer: nothing that is ours to take
   int error = 0;
   socklen_t bytes = sizeof(error);
   return ::getsockopt(client.get(), SOL_SOCKET, SO_ERROR, &error, &bytes) == 0 && error == 0;
@@ -77,12 +78,14 @@ Result<Rules, SetupFault> look_around(const NamespaceTarget& target, const std::
     return SetupFault{target.label + " has the interface " + names +
                           " besides loopback: what leaves there would not pass the gate",
                       "start the container with --network none, or take the interface away: "
-                      "ip link delete " + interfaces->front()};
+                      "ip link delete " +
+                          interfaces->front()};
   }
   if (!has_rules(nft_path)) return Rules::Fresh;
   if (somebody_listens())
-    return SetupFault{target.label + " is behind a gate already: there is a table inet egret, and "
-                                     "somebody holds its sockets",
+    return SetupFault{target.label +
+                          " is behind a gate already: there is a table inet egret, and "
+                          "somebody holds its sockets",
                       "one sandbox has one gate: detach it there first"};
   return Rules::Replaced;
 }

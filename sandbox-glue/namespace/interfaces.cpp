@@ -35,8 +35,8 @@ Result<std::vector<std::string>, SetupFault> ways_out() {
   std::vector<std::string> out;
   for (const struct if_nameindex* one = all.get(); one->if_index != 0; ++one) {
     const std::string_view name = one->if_name;
-    const bool fallback = std::find(fallback_tunnels.begin(), fallback_tunnels.end(), name) !=
-                          fallback_tunnels.end();
+    const bool fallback =
+        std::find(fallback_tunnels.begin(), fallback_tunnels.end(), name) != fallback_tunnels.end();
     if (name != "lo" && !(fallback && is_down(any, one->if_name))) out.emplace_back(name);
   }
   return {boost::system::in_place_value, std::move(out)};

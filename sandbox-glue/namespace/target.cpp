@@ -154,9 +154,9 @@ Result<NamespaceTarget, SetupFault> target_of_container(const std::string& id) {
       engine = "docker";
       pid = std::move(by_docker);
     } else {
-      return SetupFault{"there is no container " + id + ": " + pid.error().what + "; " +
-                            by_docker.error().what,
-                        "podman ps, docker ps: which containers there are, for this user"};
+      return SetupFault{
+          "there is no container " + id + ": " + pid.error().what + "; " + by_docker.error().what,
+          "podman ps, docker ps: which containers there are, for this user"};
     }
   }
   if (!pid) return pid.error();

@@ -214,6 +214,8 @@ def powerless(start_gate, make_home, config, directory):
     home = make_home(config)
     home.within = ["setpriv", f"--reuid={SOMEBODY}", f"--regid={SOMEBODY}", "--clear-groups", "--"]
     ran("chown", "-R", f"{SOMEBODY}:{SOMEBODY}", directory)
+    ran("chown", "root:root", home.config_file)  # root is to read it, too
+    ran("chmod", "0644", home.config_file)
     return start_gate(home=home)
 
 

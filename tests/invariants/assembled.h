@@ -55,10 +55,9 @@ class Assembled {
     facts->sandbox = sandboxes_.back();
     const auto bound = local_address(*fd);
     shared_.own_listeners.push_back(*bound);
-    asio::post(worker_->context(),
-               [this, listener = std::make_shared<const UniqueFd>(*fd), facts] {
-                 listen_on(*worker_, listener, facts);
-               });
+    asio::post(worker_->context(), [this, listener = std::make_shared<const UniqueFd>(*fd), facts] {
+      listen_on(*worker_, listener, facts);
+    });
     return bound->port;
   }
   void start() {
