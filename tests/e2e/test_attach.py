@@ -397,3 +397,54 @@ def test_dry_run_prints_everything_and_does_nothing(gate, netns):
     assert told["namespace"] == f"netns {netns.path}"
     assert condition(netns.path) == before
     assert attached(gate.home) == []
+
+
+# --- containers
+
+
+@pytest.fixture
+def podman(directory):
+    """podman(arguments…) with a store of its own; the image `egret-e2e` is busybox and nothing else."""
+    if not Path("/usr/bin/podman").exists() or not Path("/bin/busybox").exists():
+        pytest.skip("NOT CHECKED: needs podman and busybox-static")
+    root, store = directory / "root", directory / "storage.conf"
+    (root / "bin").mkdir(parents=True)
+    ran("cp", "/bin/busybox", root / "bin")
+    for name in ("sleep", "wget"):
+        (root / "bin" / name).symlink_to("busybox")
+    store.write_text(
+        f'[storage]\ndriver = "vfs"\ngraphroot = "{directory}/graph"\nrunroot = "{directory}/run"\n'
+    )
+    environment = {**os.environ, "CONTAINERS_STORAGE_CONF": str(store)}
+
+    def podman(*arguments):
+        return ran("podman", "--runtime", "runc", *arguments, env=environment).strip()
+
+    podman.environment = {"CONTAINERS_STORAGE_CONF": str(store)}
+    ran("tar", "-C", root, "-cf", directory / "root.tar", ".")
+    podman("import", directory / "root.tar", "egret-e2e")
+    yield podman
+    podman("rm", "--all", "--force", "--time", "0")
+
+
+LIMITS = ["--cap-drop=all", "--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"]
+
+
+def test_a_container_without_network_is_attached_until_it_ends(podman, start_gate, config, make_home):
+    gate = start_gate(home=make_home(config, podman.environment))
+    container = podman("run", "-d", "--network=none", *LIMITS, "egret-e2e", "/bin/sleep", "600")
+    attach(gate, "--container", container)
+    fetch = ["/bin/wget", "-q", "-O", "-", "http://plain.demo.test/inside"]
+    assert podman("exec", container, *fetch)
+    record = gate.audit.one(event="request", path="/inside")
+    assert (record["sandbox"], record["capture"]) == ("web", "netns")
+    assert gate.audit.one(event="gate", what="attach")["detail"] == f"container {container}"
+    podman("kill", container)
+    assert gate.audit.one(event="gate", what="detach")["detail"] == f"container {container}"
+    refused(gate, "--container", container, says="is not running")
+
+
+def test_a_container_on_the_hosts_network_is_refused(podman, start_gate, config, make_home):
+    gate = start_gate(home=make_home(config, podman.environment))
+    container = podman("run", "-d", "--network=host", *LIMITS, "egret-e2e", "/bin/sleep", "600")
+    refused(gate, "--container", container, says="host's own network namespace")
