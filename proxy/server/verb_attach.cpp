@@ -88,13 +88,12 @@ int describe(const AttachFlags& flags, const NamespaceTarget& target, const std:
     return 0;
   }
   std::cout << "# enter " << target.label << " (device:inode " << target.identity
-            << "), its network alone; refused if it has another interface than lo\n"
-            << "# run nft as " << nft << "\n\n"
-            << describe_namespace() << "\n# 4. the sockets go to the keeper (below "
-            << "the state directory), which offers them to the gate\n"
-            << "#    as the sandbox " << *flags.sandbox
-            << ", again after each restart, and takes them back when " << target.label
-            << " is gone\n";
+            << "), its network alone; refused if it has another interface than lo\n# run nft as "
+            << nft << "\n\n"
+            << describe_namespace()
+            << "\n# 4. the sockets go to the keeper, which offers them to the gate as the sandbox "
+            << *flags.sandbox
+            << ",\n#    again after each restart, and takes them back when the namespace is gone\n";
   return 0;
 }
 
@@ -110,8 +109,12 @@ Result<void, Failure> attach(const Config& config, const AttachFlags& flags, Nam
   Offer offer{*flags.sandbox,          target.label,
               target.identity,         target.path,
               std::move(target.alive), std::move(entered->sockets())};
-  if (auto taken = keeper->keep(offer); !taken) return of(taken.error());
-  entered->keep();
+  // Not to be ended between the keeper's answer and ours to the child.
+  const SignalsBlocked undisturbed;
+  const auto taken = keeper->keep(offer);
+  if (taken) entered->keep();
+  undisturbed.restore();
+  if (!taken) return of(taken.error());
   return {};
 }
 

@@ -158,7 +158,7 @@ std::string Keeper::objection_to(const Offer& offer) {
     return attached_already(found->offer);
   if (!gate_.connected())
     return error_message("no gate is running on this state directory", "start it: egret serve");
-  if (!offer.path.empty() && identity_at(offer.path) != offer.identity)
+  if (!offer.path.empty() && (!mounts_ || identity_at(offer.path) != offer.identity))
     return error_message("the keeper, which runs as the gate's user, cannot watch " + offer.path,
                          "make it reachable for that user, or name a process with --pid");
   if (kept_.size() >= room())

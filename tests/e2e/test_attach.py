@@ -89,9 +89,7 @@ def test_two_namespaces_are_two_sandboxes(gate, make_netns):
     assert gate.audit.one(event="request", path="/two")["sandbox"] == "other"
 
 
-def test_while_the_gate_is_away_nothing_leaves_and_when_it_is_back_all_goes_on(
-    gate, netns, origin
-):
+def test_while_the_gate_is_away_nothing_leaves_and_when_it_is_back_all_goes_on(gate, netns, origin):
     attach(gate, "--netns", netns.path)
     assert curl(gate, netns.path, API + "before")[0] == 200
     gate.kill()
@@ -220,7 +218,15 @@ def powerless(start_gate, make_home, config, directory):
 
 
 def test_the_user_of_a_rootless_namespace_attaches_it(powerless):
-    command = [*powerless.home.within, "unshare", "--user", "--map-root-user", "--net", "sleep", "600"]
+    command = [
+        *powerless.home.within,
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--net",
+        "sleep",
+        "600",
+    ]
     with subprocess.Popen(command) as holder:
         try:
             comm = f"/proc/{holder.pid}/comm"
@@ -267,7 +273,7 @@ def test_a_second_attachment_of_one_namespace_is_refused(gate, netns, make_netns
     attach(gate, "--netns", netns.path)
     before = condition(netns.path)
     refused(gate, "--netns", netns.path, says="is attached already, as netns")
-    refused(gate, "--netns", netns.path, sandbox="other", says="of the sandbox \"web\"")
+    refused(gate, "--netns", netns.path, sandbox="other", says='of the sandbox "web"')
     alias = make_netns()
     alias.delete()
     ran("touch", alias.path)
@@ -288,6 +294,24 @@ def test_a_namespace_behind_another_gate_is_refused(gate, netns, start_gate, con
     gate.start()
     gate.audit.wait_for(2, event="gate", what="attach")
     assert curl(gate, netns.path, "http://plain.demo.test/")[0] == 200
+
+
+def test_what_is_more_than_the_gates_descriptors_is_refused(
+    start_gate, make_home, config, make_netns
+):
+    home = make_home(config)
+    home.within = ["prlimit", "--nofile=96:96", "--"]
+    gate = start_gate(home=home)
+    home.within = []
+    room = 96 // 2 // 6
+    for _ in range(room):
+        attach(gate, "--netns", make_netns().path)
+    last = make_netns()
+    before = condition(last.path)
+    refused(
+        gate, "--netns", last.path, says=f"too many namespaces .*{room} are attached.*LimitNOFILE"
+    )
+    assert condition(last.path) == before
 
 
 def test_an_unknown_sandbox_is_refused(gate, netns):
@@ -430,7 +454,9 @@ def podman(directory):
 LIMITS = ["--cap-drop=all", "--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"]
 
 
-def test_a_container_without_network_is_attached_until_it_ends(podman, start_gate, config, make_home):
+def test_a_container_without_network_is_attached_until_it_ends(
+    podman, start_gate, config, make_home
+):
     gate = start_gate(home=make_home(config, podman.environment))
     container = podman("run", "-d", "--network=none", *LIMITS, "egret-e2e", "/bin/sleep", "600")
     attach(gate, "--container", container)
