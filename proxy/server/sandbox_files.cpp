@@ -50,13 +50,18 @@ Result<CertificateAuthority, Failure> rotate_sandbox_authority(const Config& con
 
 namespace {
 
+// In the private state directory, a bundle that says the same already stays: a gate of a thousand
+// sandboxes that starts again has nothing to write.
+enum class Write { Always, WhenChanged };
+
 Result<void, Failure> write(const TrustFiles& files, const Config& config,
-                            const CertificateAuthority& authority) {
+                            const CertificateAuthority& authority, Write when) {
   auto bundle = trust_bundle(config, authority);
   if (!bundle) return bundle.error();
-  // A gate of a thousand sandboxes that starts again has nothing to write.
-  const auto there = read_text_file(files.bundle);
-  if (there && *there == *bundle && std::filesystem::exists(files.trust_store)) return {};
+  if (when == Write::WhenChanged && std::filesystem::exists(files.trust_store)) {
+    const auto there = read_text_file(files.bundle);
+    if (there && *there == *bundle) return {};
+  }
   if (auto written = write_text_file(files.bundle, *bundle, readable_by_all); !written)
     return written;
   return write_text_file(files.trust_store, jks_trust_store(*bundle), readable_by_all);
@@ -66,7 +71,7 @@ Result<void, Failure> write(const TrustFiles& files, const Config& config,
 
 Result<void, Failure> write_trust_files(const Config& config, const std::string& sandbox,
                                         const CertificateAuthority& authority) {
-  return write(trust_files(config, sandbox), config, authority);
+  return write(trust_files(config, sandbox), config, authority, Write::WhenChanged);
 }
 
 Result<void, Failure> write_trust_files_in(const std::string& directory, const Config& config,
@@ -74,7 +79,7 @@ Result<void, Failure> write_trust_files_in(const std::string& directory, const C
   if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
     return Failure{"egret: cannot make " + directory + ": " + std::strerror(errno), 2};
   }
-  return write(trust_files_in(directory), config, authority);
+  return write(trust_files_in(directory), config, authority, Write::Always);
 }
 
 }  // namespace egret
