@@ -64,12 +64,19 @@ struct CommandLine {
         verb("run", "run a command in a sandbox of its own: egret run [OPTIONS] -- COMMAND...",
              "egret run --profile github-read -- git clone https://github.com/owner/repo\n"
              "  ANTHROPIC_API_KEY=... egret run --profile anthropic --secret ANTHROPIC_API_KEY -- "
-             "claude");
+             "claude\n"
+             "  egret run --container docker.io/library/python:3 --profile pypi -- pip install x");
     add_policy(*v, run);
     v->add_option("--rw", run.writable,
                   "a path that the command may write to (the current directory always is)")
         ->allow_extra_args(false);
     v->add_option("--env", run.pass, "pass this variable although it looks like a credential")
+        ->allow_extra_args(false);
+    v->add_option("--container", run.container,
+                  "run it in a container of this image (podman, with root or without)");
+    v->add_option("--container-option", run.container_options,
+                  "hand an option on to podman, e.g. --container-option=--memory=2g; nothing that "
+                  "opens the network or the host")
         ->allow_extra_args(false);
     v->add_flag("--dry-run", run.dry_run, "print what would be set up, and do nothing");
     v->add_flag("--quiet", run.quiet, "no summary line");

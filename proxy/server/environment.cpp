@@ -87,15 +87,18 @@ Variables trust_variables(const std::string& bundle_path, const std::string& tru
   return out;
 }
 
-std::vector<std::string> system_bundle_files() {
-  constexpr std::array<const char*, 4> usual = {
+std::vector<std::string> usual_bundle_files() {
+  return {
       "/etc/ssl/certs/ca-certificates.crt",                 // Debian, Arch, Alpine
       "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // Fedora
       "/etc/ssl/ca-bundle.pem",                             // SUSE
       "/etc/ssl/cert.pem",
   };
+}
+
+std::vector<std::string> system_bundle_files() {
   std::vector<std::string> found;
-  for (const char* path : usual) {
+  for (const std::string& path : usual_bundle_files()) {
     std::error_code error;
     const std::string file = std::filesystem::canonical(path, error);
     const bool ours = !error && std::filesystem::is_regular_file(file, error);
@@ -153,6 +156,15 @@ Variables own_environment() {
     const std::size_t equals = text.find('=');
     if (equals != std::string_view::npos)
       out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return out;
+}
+
+Variables without_host_variables(const Variables& own, const std::vector<std::string>& pass) {
+  constexpr std::array<std::string_view, 3> talks = {"TERM", "COLORTERM", "NO_COLOR"};
+  Variables out;
+  for (const auto& [name, value] : own) {
+    if (among(talks, name) || among(pass, name)) out.emplace_back(name, value);
   }
   return out;
 }

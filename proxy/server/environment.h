@@ -21,6 +21,8 @@ Variables trust_variables(const std::string& bundle_path, const std::string& tru
 // Where this host keeps the roots that every program trusts, symbolic links followed: inside a
 // sandbox the bundle takes their place, for programs that read no variable.
 std::vector<std::string> system_bundle_files();
+// The same places as they are called everywhere: for a system that cannot be looked at before.
+std::vector<std::string> usual_bundle_files();
 Variables placeholder_variables(const GrantTable& grants);
 // HTTP_PROXY and its kin in both cases, and a NO_PROXY that opens nothing.
 Variables proxy_variables(const std::string& proxy_url);
@@ -36,6 +38,8 @@ SandboxEnvironment environment_for_sandbox(const Variables& own, const Variables
                                            const std::vector<std::string>& pass,
                                            const GrantTable& grants);
 Variables own_environment();
+// The few of them that say how to talk to the person, and those in `pass`: for a system of its own.
+Variables without_host_variables(const Variables& own, const std::vector<std::string>& pass);
 
 // `export NAME='value'` lines for a POSIX shell.
 std::string as_exports(const Variables& variables);

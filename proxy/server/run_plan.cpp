@@ -8,6 +8,7 @@
 #include "certs/trust.h"
 #include "proxy/secrets/source.h"
 #include "proxy/server/environment.h"
+#include "proxy/server/sandbox_kind.h"
 #include "proxy/server/text_file.h"
 #include "sandbox-glue/process/host_view.h"
 
@@ -94,6 +95,7 @@ std::vector<std::string> environment_sources(const Config& config, const Sandbox
 }
 
 Result<RunPlan, Failure> plan_run(const RunFlags& flags) {
+  if (auto checked = check_kind(flags); !checked) return checked.error();
   auto setup = setup_for_sandbox(flags);
   if (!setup) return setup.error();
   const SandboxSetup& sandbox = setup->sandboxes.front();
@@ -105,7 +107,9 @@ Result<RunPlan, Failure> plan_run(const RunFlags& flags) {
   auto bundle = trust_bundle(setup->config, *authority);
   if (!bundle) return bundle.error();
 
-  const Variables own = own_environment();
+  const bool own_system = system_inside(flags) == SystemInside::Own;
+  const Variables own =
+      own_system ? without_host_variables(own_environment(), flags.pass) : own_environment();
   Variables added = placeholder_variables((*snapshot)->grants);
   for (auto& variable :
        trust_variables(bundle_inside, trust_store_inside, own_variable(own, "JAVA_TOOL_OPTIONS"))) {
@@ -130,7 +134,7 @@ Result<RunPlan, Failure> plan_run(const RunFlags& flags) {
   request.hidden_paths = hidden_paths(setup->config, sandbox, request.writable_paths);
   request.environment = std::move(environment.variables);
   request.files = {{bundle_inside, *bundle}, {trust_store_inside, jks_trust_store(*bundle)}};
-  for (const std::string& file : system_bundle_files())
+  for (const std::string& file : own_system ? usual_bundle_files() : system_bundle_files())
     request.files.push_back({file, *bundle});
   return RunPlan{std::move(*setup), std::move(*authority), std::move(*snapshot),
                  std::move(request)};

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "sandbox-glue/container/container_sandbox.h"
+#include "sandbox-glue/container/options.h"
 #include "sandbox-glue/process/process_sandbox.h"
 
 namespace egret {
@@ -13,18 +15,41 @@ Result<std::unique_ptr<HeldSandbox>, SetupFault> held(Result<Sandbox, SetupFault
   return std::unique_ptr<HeldSandbox>(std::make_unique<Sandbox>(std::move(*started)));
 }
 
-}  // namespace
-
-SystemInside system_inside(const RunFlags&) {
-  return SystemInside::Hosts;
+// After check_kind().
+ContainerRequest container_request(const RunFlags& flags, SandboxRequest request) {
+  return {std::move(request), *flags.container, *container_options(flags.container_options)};
 }
 
-Result<std::unique_ptr<HeldSandbox>, SetupFault> start_sandbox(const RunFlags&,
+}  // namespace
+
+SystemInside system_inside(const RunFlags& flags) {
+  return flags.container ? SystemInside::Own : SystemInside::Hosts;
+}
+
+Result<void, Failure> check_kind(const RunFlags& flags) {
+  if (!flags.container && !flags.container_options.empty()) {
+    return Failure{"egret: --container-option without --container IMAGE", 2};
+  }
+  if (flags.container && (flags.container->empty() || flags.container->front() == '-')) {
+    return Failure{"egret: --container wants the name of an image, not '" + *flags.container + "'",
+                   2};
+  }
+  if (auto options = container_options(flags.container_options); !options) {
+    return Failure{"egret: " + options.error(), 2};
+  }
+  return {};
+}
+
+Result<std::unique_ptr<HeldSandbox>, SetupFault> start_sandbox(const RunFlags& flags,
                                                                SandboxRequest request) {
+  if (flags.container) {
+    return held(ContainerSandbox::start(container_request(flags, std::move(request))));
+  }
   return held(ProcessSandbox::start(std::move(request)));
 }
 
-std::string describe_sandbox(const RunFlags&, const SandboxRequest& request) {
+std::string describe_sandbox(const RunFlags& flags, const SandboxRequest& request) {
+  if (flags.container) return describe_container(container_request(flags, request));
   return describe_plan(request);
 }
 

@@ -15,6 +15,9 @@ namespace egret {
 enum class SystemInside { Hosts, Own };
 SystemInside system_inside(const RunFlags& flags);
 
+// Whether the flags of this kind can be taken as they stand.
+Result<void, Failure> check_kind(const RunFlags& flags);
+
 Result<std::unique_ptr<HeldSandbox>, SetupFault> start_sandbox(const RunFlags& flags,
                                                                SandboxRequest request);
 

@@ -14,6 +14,8 @@ struct RunFlags : Flags {
   std::vector<std::string> writable;  // --rw
   std::vector<std::string> pass;      // --env
   std::vector<std::string> command;
+  std::optional<std::string> container;        // --container IMAGE
+  std::vector<std::string> container_options;  // --container-option
   bool dry_run = false;
   bool quiet = false;
 };
