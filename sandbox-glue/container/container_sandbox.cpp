@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <optional>
 #include <poll.h>
 #include <sys/random.h>
@@ -74,7 +75,8 @@ ContainerPlaces places_for(const std::string& name, const std::string& folder,
 Result<FilesystemPlan, SetupFault> plan_for(ContainerRequest& request, const std::string& name) {
   for (SandboxFile& file : name_files(name))
     request.sandbox.files.push_back(std::move(file));
-  return plan_container(request, read_host(request.sandbox.environment));
+  const char* home = std::getenv("HOME");  // the person's: the container has one of its own
+  return plan_container(request, read_host({{"HOME", home == nullptr ? "" : home}}));
 }
 
 Result<void, SetupFault> fill(const PrivateFolder& folder, const FilesystemPlan& plan) {

@@ -69,6 +69,17 @@ class Command {
   std::vector<std::string> words_;
 };
 
+// podman takes one mount for a place, and a folder can be both: hidden, and above something hidden.
+void drop_what_is_masked(std::vector<Mount>& mounts) {
+  const std::vector<Mount> all = mounts;
+  std::erase_if(mounts, [&](const Mount& mount) {
+    return mount.kind == Mount::Kind::Writable &&
+           std::any_of(all.begin(), all.end(), [&](const Mount& mask) {
+             return mask.kind == Mount::Kind::MaskDirectory && is_within(mount.path, mask.path);
+           });
+  });
+}
+
 }  // namespace
 
 std::string content_file(std::size_t number) {
@@ -86,6 +97,7 @@ Result<FilesystemPlan, SetupFault> plan_container(const ContainerRequest& reques
   std::erase_if(plan->mounts, [](const Mount& mount) {
     return mount.kind == Mount::Kind::EmptyShared || mount.kind == Mount::Kind::EmptyPrivate;
   });
+  drop_what_is_masked(plan->mounts);
   if (plan->working_directory == host.private_home) {
     plan->working_directory.clear();
     plan->notes = {"the working directory " + request.sandbox.working_directory +

@@ -119,11 +119,12 @@ class LeakWorld:
         return done.stdout
 
 
-def assert_nothing_gets_out(world, home, run, own_kernel=False, documented=()):
-    """`run(command)` runs it inside a sandbox whose gate runs on world.net.host with `home`. With
-    `own_kernel` (a VM) raw sockets and rules inside are the guest's own affair: only what arrives
-    outside counts. `documented`: attempts about which this kind of sandbox promises nothing."""
-    with world.other_sandbox(home) as other_port:
+def assert_nothing_gets_out(world, home, run, own_kernel=False, documented=(), other=None):
+    """`run(command)` runs it inside a sandbox whose gate runs on world.net.host with `home`; `other`
+    is the home of another sandbox on the same host, if it cannot be the same one. With `own_kernel`
+    (a VM) raw sockets and rules inside are the guest's own affair: only what arrives outside
+    counts. `documented`: attempts about which this kind of sandbox promises nothing."""
+    with world.other_sandbox(other or home) as other_port:
         before = world.net.packets()
         told = json.loads(run(world.attempts(home, other_port)))
         print(json.dumps(told, indent=1))

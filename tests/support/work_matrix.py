@@ -50,14 +50,14 @@ class WorkWorld:
     """The origins of the rows, on the test's own loopback, and a config that opens them."""
 
     def __init__(self, directory, authority, origin, http2_origin, demo, canary):
-        self.origin, self.http2_origin, self.canary = origin, http2_origin, canary
-        self._demo, self._authority, self._directory = demo, authority, directory
+        self.authority, self.origin, self.http2_origin = authority, origin, http2_origin
+        self.canary, self._demo, self._directory = canary, demo, directory
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
-            git = GitOrigin(self._directory / "git", self._authority, self.canary.value)
+            git = GitOrigin(self._directory / "git", self.authority, self.canary.value)
             self.git = stack.enter_context(git)
-            self.websocket = stack.enter_context(WebSocketOrigin(self._authority))
+            self.websocket = stack.enter_context(WebSocketOrigin(self.authority))
             self._stack = stack.pop_all()
         return self
 
