@@ -19,6 +19,7 @@ FLOORS = {
     "sandbox-glue/process": ["policy", "sandbox-glue/namespace"],
     "sandbox-glue/host": ["policy", "sandbox-glue/namespace"],
     "sandbox-glue/devcontainer": [],
+    "sandbox-glue/container": ["policy", "sandbox-glue/namespace", "sandbox-glue/process"],
     "sandbox-glue/inside": ["sandbox-glue/process"],
     "proxy/audit": ["policy", "proxy/wire"],
     "proxy/secrets": ["policy", "certs", "config"],
@@ -28,8 +29,11 @@ FLOORS["proxy/session"] = [
     *("policy", "certs", "config", "proxy/wire", "proxy/exchange"),
     *("proxy/io", "proxy/secrets", "proxy/audit", "sandbox-glue/namespace"),
 ]
-FLOORS["proxy/server"] = [*FLOORS["proxy/session"], "proxy/session", "sandbox-glue/process",
-                          "sandbox-glue/keeper", "sandbox-glue/host", "sandbox-glue/devcontainer"]
+FLOORS["proxy/server"] = [
+    *FLOORS["proxy/session"],
+    *("proxy/session", "sandbox-glue/process", "sandbox-glue/keeper", "sandbox-glue/container"),
+    *("sandbox-glue/host", "sandbox-glue/devcontainer"),
+]
 FLOORS["proxy/main"] = [*FLOORS["proxy/server"], "proxy/server"]
 
 # Which folders may see which library.

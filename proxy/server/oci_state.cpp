@@ -1,4 +1,4 @@
-#include "sandbox-glue/container/oci_state.h"
+#include "proxy/server/oci_state.h"
 
 #include <limits>
 

@@ -1,5 +1,5 @@
 // What a runtime tells the hook.
-#include "sandbox-glue/container/oci_state.h"
+#include "proxy/server/oci_state.h"
 
 #include <doctest/doctest.h>
 
