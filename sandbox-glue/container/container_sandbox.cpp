@@ -16,6 +16,7 @@
 #include "sandbox-glue/container/podman.h"
 #include "sandbox-glue/container/private_folder.h"
 #include "sandbox-glue/container/remover.h"
+#include "sandbox-glue/container/seccomp_profile.h"
 #include "sandbox-glue/namespace/tool.h"
 #include "sandbox-glue/process/signals.h"
 
@@ -79,8 +80,16 @@ Result<FilesystemPlan, SetupFault> plan_for(ContainerRequest& request, const std
   return plan_container(request, read_host({{"HOME", home == nullptr ? "" : home}}));
 }
 
-Result<void, SetupFault> fill(const PrivateFolder& folder, const FilesystemPlan& plan) {
+Result<std::string, SetupFault> seccomp_profile() {
+  auto podmans = read_podman_profile();
+  if (!podmans) return podmans;
+  return tighten_profile(*podmans);
+}
+
+Result<void, SetupFault> fill(const PrivateFolder& folder, const FilesystemPlan& plan,
+                              const std::string& seccomp) {
   constexpr unsigned shown = 0444;
+  if (auto added = folder.add_file(seccomp_file, seccomp, shown); !added) return added;
   std::size_t contents = 0;
   for (const Mount& mount : plan.mounts) {
     if (mount.kind != Mount::Kind::Content) continue;
@@ -143,6 +152,8 @@ Result<ContainerSandbox, SetupFault> ContainerSandbox::start(ContainerRequest re
   if (!plan) return plan.error();
   auto environment = environment_file(request);
   if (!environment) return environment.error();
+  auto seccomp = seccomp_profile();
+  if (!seccomp) return seccomp.error();
   UniqueFd owner;
   if (::geteuid() != 0) {
     auto found = podman->user_namespace();
@@ -154,7 +165,7 @@ Result<ContainerSandbox, SetupFault> ContainerSandbox::start(ContainerRequest re
   if (!signals) return signals.error();
   auto folder = PrivateFolder::make();
   if (!folder) return folder.error();
-  if (auto filled = fill(*folder, *plan); !filled) return filled.error();
+  if (auto filled = fill(*folder, *plan, *seccomp); !filled) return filled.error();
   auto network = HeldNamespace::make(*nft, owner);
   if (!network) return network.error();
   auto remover = Remover::start(podman->command(remove_command(name)), folder->path());

@@ -110,36 +110,14 @@ Result<FilesystemPlan, SetupFault> plan_container(const ContainerRequest& reques
 std::vector<std::string> create_command(const ContainerRequest& request, const FilesystemPlan& plan,
                                         const ContainerPlaces& places) {
   Command command;
+  command.add({"create", "--name", places.name, "--hostname", places.name});
   // Said in full where podman's own configuration could say otherwise.
-  command.add({"create",
-               "--name",
-               places.name,
-               "--hostname",
-               places.name,
-               "--network",
-               "ns:" + places.network,
-               "--cap-drop",
-               "all",
-               "--security-opt",
-               "no-new-privileges",
-               "--userns",
-               "host",
-               "--pid",
-               "private",
-               "--ipc",
-               "private",
-               "--uts",
-               "private",
-               "--env-host=false",
-               "--http-proxy=false",
-               "--systemd=false",
-               "--sdnotify=ignore",
-               "--no-healthcheck",
-               "--log-driver",
-               "none",
-               "--restart",
-               "no",
-               "--interactive"});
+  command.add({"--network", "ns:" + places.network, "--userns", "host"});
+  command.add({"--pid", "private", "--ipc", "private", "--uts", "private"});
+  command.add({"--cap-drop", "all", "--security-opt", "no-new-privileges"});
+  command.add({"--security-opt", "seccomp=" + places.files + "/" + seccomp_file});
+  command.add({"--env-host=false", "--http-proxy=false", "--systemd=false", "--sdnotify=ignore"});
+  command.add({"--no-healthcheck", "--log-driver", "none", "--restart", "no", "--interactive"});
   if (places.with_init && !has_option(request.options, "init")) command.add({"--init"});
   if (places.with_terminal) command.add({"--tty"});
   if (!has_option(request.options, "pids-limit")) command.add({"--pids-limit", pids_limit});

@@ -37,6 +37,7 @@ struct ContainerPlaces {
 // Names below ContainerPlaces::files.
 std::string content_file(std::size_t number);
 constexpr const char* empty_file = "empty";
+constexpr const char* seccomp_file = "seccomp.json";
 constexpr const char* empty_folder = "nothing";
 
 // Without the program's own path: `create --name …  IMAGE COMMAND…`.

@@ -44,7 +44,7 @@ LIBRARIES = {
     "ares": ["proxy/io", "proxy/server"],
     "yaml-cpp/": ["config"],
     "libpsl": ["config"],
-    "nlohmann/": ["proxy/secrets", "proxy/audit", "proxy/server"],
+    "nlohmann/": ["proxy/secrets", "proxy/audit", "proxy/server", "sandbox-glue/container"],
     "CLI/": ["proxy/main"],
     "zlib": ["proxy/wire", "proxy/exchange"],
     "brotli/": ["proxy/exchange"],

@@ -1,6 +1,7 @@
 """Runs inside the sandbox (leak_matrix.py gives it to python3 -c): tries every way out, and prints
 as JSON what each attempt got. What it shall try comes as JSON in argv (LeakWorld.given())."""
 
+import ctypes
 import glob
 import json
 import os
@@ -66,6 +67,26 @@ def stream_protocol(address, protocol, kind=socket.SOCK_STREAM):
         sock.settimeout(WAIT_S)
         sock.connect((address, 9))
         sock.send(b"out")
+
+
+def open_family(number):
+    """Families that belong to no network namespace, or that nobody needs."""
+    refused = None
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_SEQPACKET):
+        try:
+            with socket.socket(number, kind, 0):
+                return "opened"
+        except OSError as error:
+            refused = error
+    raise refused
+
+
+def io_uring():
+    """Its requests open sockets past a seccomp filter."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(425, 8, ctypes.create_string_buffer(120)) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return "opened"
 
 
 def packet():
@@ -160,6 +181,9 @@ for target in (GIVEN["v4"], GIVEN["v6"]):
     attempt(f"mptcp {target}")(lambda t=target: stream_protocol(t, 262))
     attempt(f"udplite {target}")(lambda t=target: stream_protocol(t, 136, socket.SOCK_DGRAM))
 attempt("packet")(packet)
+for number in (17, 21, 29, 30, 31, 40, 42, 44):  # packet, rds, can, tipc, bluetooth, vsock, ...
+    attempt(f"family {number}")(lambda n=number: open_family(n))
+attempt("packet io_uring")(io_uring)
 for target in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::ffff:127.0.0.1", "127.0.0.53"):
     attempt(f"host loopback {target}")(lambda t=target: tcp(t, GIVEN["loopback_port"]))
 attempt("abstract socket")(lambda: unix("\0" + GIVEN["abstract"]))

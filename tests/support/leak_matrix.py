@@ -136,7 +136,7 @@ def assert_nothing_gets_out(world, home, run, own_kernel=False, documented=(), o
     assert {name: got for name, got in reached.items() if name not in documented} == {}
     if not own_kernel:
         for name, got in told.items():
-            if name.startswith(("raw", "packet", "sctp", "icmp")):
+            if name.startswith(("raw", "packet", "sctp", "icmp", "family")):
                 assert got.startswith("refused"), f"{name}: {got}"
     assert len(told) > 120, "some attempts did not report"
     home.audit.wait_for(decision="deny", reason="host_ip_literal")
