@@ -112,6 +112,8 @@ struct CommandLine {
     v->add_option("--pid", attach.pid, "the namespace of this process, until it ends");
     v->add_option("--container", attach.container,
                   "that of a running podman or docker container without network (--network none)");
+    v->add_flag("--oci-hook", attach.oci_hook,
+                "as a hook of a container runtime, which says on standard input which container");
     v->add_flag("--list", attach.list, "what is attached");
     v->add_flag("--detach", attach.detach, "take it back; its rules stay, and nothing leaves it");
     v->add_flag("--dry-run", attach.dry_run, "print what would be set up, and do nothing");

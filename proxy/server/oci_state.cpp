@@ -1,6 +1,9 @@
 #include "proxy/server/oci_state.h"
 
+#include <array>
+#include <cerrno>
 #include <limits>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -38,6 +41,19 @@ Result<OciState, SetupFault> read_oci_state(std::string_view json) {
         "the container has no annotation " + std::string(sandbox_annotation) + "=NAME", {}};
   }
   return out;
+}
+
+Result<OciState, SetupFault> receive_oci_state(int descriptor) {
+  std::string text;
+  std::array<char, 4096> piece;
+  while (text.size() <= oci_state_bytes_max) {
+    const ssize_t n = ::read(descriptor, piece.data(), piece.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return system_fault("cannot read the container's state", errno);
+    if (n == 0) break;
+    text.append(piece.data(), static_cast<std::size_t>(n));
+  }
+  return read_oci_state(text);
 }
 
 }  // namespace egret

@@ -25,4 +25,7 @@ constexpr std::size_t oci_state_bytes_max = 1 << 20;
 // A fault is one sentence: no JSON, no process yet, no sandbox named.
 Result<OciState, SetupFault> read_oci_state(std::string_view json);
 
+// The same of what stands in a descriptor, up to its end.
+Result<OciState, SetupFault> receive_oci_state(int descriptor);
+
 }  // namespace egret

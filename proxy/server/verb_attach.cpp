@@ -2,12 +2,14 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <unistd.h>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "proxy/server/control.h"
 #include "proxy/server/hardening.h"
+#include "proxy/server/oci_state.h"
 #include "proxy/server/verbs.h"
 #include "sandbox-glue/keeper/keeper.h"
 #include "sandbox-glue/keeper/keeper_client.h"
@@ -118,9 +120,8 @@ Result<void, Failure> attach(const Config& config, const AttachFlags& flags, Nam
   return {};
 }
 
-int attach_now(const Config& config, const AttachFlags& flags) {
-  if (!flags.sandbox) return fail(usage("which sandbox? write --sandbox NAME"));
-  auto target = target_of(flags);
+int attach_target(const Config& config, const AttachFlags& flags,
+                  Result<NamespaceTarget, SetupFault> target) {
   if (!target) return fail(of(target.error()));
   auto nft = find_tool("nft", "nftables");
   if (!nft) return fail(of(nft.error()));
@@ -131,6 +132,21 @@ int attach_now(const Config& config, const AttachFlags& flags) {
   say(flags, {{"ok", true}, {"sandbox", *flags.sandbox}, {"namespace", label}},
       label + " is behind the gate as the sandbox " + *flags.sandbox);
   return 0;
+}
+
+int attach_now(const Config& config, const AttachFlags& flags) {
+  if (!flags.sandbox) return fail(usage("which sandbox? write --sandbox NAME"));
+  return attach_target(config, flags, target_of(flags));
+}
+
+// Ends with a failure, and the runtime starts nothing, unless the container is behind the gate.
+int attach_for_runtime(const Config& config, AttachFlags flags) {
+  auto state = receive_oci_state(STDIN_FILENO);
+  if (!state) return fail(of(state.error()));
+  flags.sandbox = state->sandbox;
+  auto target = target_of_process(state->pid);
+  if (target) target->label = "container " + state->id;
+  return attach_target(config, flags, std::move(target));
 }
 
 int detach_now(const Config& config, const AttachFlags& flags) {
@@ -175,6 +191,7 @@ int attach_verb(const AttachFlags& flags) {
   auto config = load_configuration(flags.config);
   if (!config) return fail(config.error());
   if (flags.list) return list_now(*config, flags);
+  if (flags.oci_hook) return attach_for_runtime(*config, flags);
   const int named = (flags.netns ? 1 : 0) + (flags.pid ? 1 : 0) + (flags.container ? 1 : 0);
   if (named != 1)
     return fail(usage("name one namespace: --netns PATH, --pid PID or --container ID"));

@@ -29,6 +29,7 @@ struct AttachFlags {
   std::optional<std::string> netns;  // one of these three
   std::optional<int> pid;
   std::optional<std::string> container;
+  bool oci_hook = false;  // what to attach, and as what, comes from a container runtime on stdin
   bool list = false;
   bool detach = false;
   bool dry_run = false;

@@ -2,6 +2,7 @@
 programs, with root or as a user of the test's own. Nothing is pulled and nothing is left behind."""
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from support.home import ROOT, binary
 from support.networks import ran
 from support.waiting import wait_until
 
+HOOK = ROOT / "sandbox-glue/container/egret-hook.json"
 IMAGE = "localhost/egret-e2e"
 UID = 64242
 needs_podman = pytest.mark.skipif(
@@ -29,6 +32,7 @@ ENGINE = """[engine]
 tmp_dir = "{0}/tmp"
 lock_type = "file"
 events_logger = "file"
+hooks_dir = ["{0}/hooks"]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 """
@@ -57,7 +61,15 @@ class RootfulPodman:
             "CONTAINERS_STORAGE_CONF": str(self.directory / "storage.conf"),
             "CONTAINERS_CONF": str(self.directory / "containers.conf"),
         }
+        (self.directory / "hooks").mkdir()
         self.within = []
+
+    def add_hook(self, config):
+        """The project's own hook file, with this build's binary and the test's configuration."""
+        hook = json.loads(HOOK.read_text())
+        hook["hook"]["path"] = str(binary())
+        hook["hook"]["args"][-1] = str(config)
+        (self.directory / "hooks" / HOOK.name).write_text(json.dumps(hook))
 
     def adopt(self, home):
         """Makes egret of this home run as the user of this podman, with its storage."""
