@@ -233,8 +233,8 @@ def read_until(descriptor, wanted):
 # --- what cannot be
 
 
-REFUSED = """--network=host --net=host --privileged --cap-add=NET_ADMIN --pid=host --ipc=host --uts=host
---userns=keep-id --volume=/:/host -v=/:/host --mount=type=bind,source=/,destination=/host
+REFUSED = """--network=host --net=host --privileged --cap-add=NET_ADMIN --pid=host
+--ipc=host --uts=host --userns=keep-id --volume=/:/host -v=/:/host --mount=type=bind,source=/,destination=/host
 --device=/dev/net/tun --security-opt=seccomp=unconfined --security-opt=label=type:x --publish=80:80
 --dns=8.8.8.8 --add-host=a:1.2.3.4 --pod=x --volumes-from=x --env-host --env=A=B --sysctl=a=b
 --group-add=keep-groups --annotation=io.podman.annotations.privileged=TRUE --rootfs --hooks-dir=/x

@@ -1,5 +1,5 @@
-"""podman for tests: storage, state and locks in the test's own directory, an image of this machine's
-programs, with root or as a user of the test's own. Nothing is pulled and nothing is left behind."""
+"""podman for tests: storage, state and locks in the test's own directory, an image of this
+machine's programs, with root or as a user of the test's own. Nothing is pulled and nothing is left behind."""
 
 import contextlib
 import json

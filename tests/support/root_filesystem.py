@@ -1,4 +1,4 @@
-"""A root file system made of this machine's own programs (sh, coreutils, Python, curl, git, ip, nft),
+"""A root file system made of this machine's own programs (sh, Python, curl, git, ip, nft),
 as a tar for `podman import` or an initramfs: nothing is downloaded."""
 
 import io
@@ -9,7 +9,8 @@ import tarfile
 from pathlib import Path
 
 PROGRAMS = (
-    "sh cat cp env id ls head sleep stty touch true tty uname curl git python3 ip nft nsenter unshare"
+    "sh cat cp env id ls head sleep stty touch true tty uname "
+    "curl git python3 ip nft nsenter unshare"
 ).split()
 GIT_HELPERS = ("git-remote-http",)
 PYTHON = Path("/usr/lib/python3.11")
