@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from support.containers import IMAGE, RootfulPodman, needs_podman
+from support.containers import IMAGE, RootfulPodman, RootlessPodman, needs_podman
 from support.denial import assert_denial_body
+from support.home import binary
 from support.root_filesystem import write_tar
 from support.waiting import wait_until
 
@@ -87,3 +88,24 @@ def test_without_a_gate_nothing_starts(podman, gate):
     done = run(podman, gate, "sh", "-c", "echo started")
     assert done.returncode != 0 and done.stdout == "", done.stderr
     wait_until(lambda: podman.containers() == [], what="the end of the container")
+
+
+def test_without_root_a_users_container_is_behind_the_users_gate(directory):
+    config = directory / "podman" / "egret.yaml"
+    with RootlessPodman(directory / "podman") as podman:
+        podman.import_image(write_tar(directory / "root.tar"))
+        config.write_text(f"version: 1\nstate: {directory}/podman/state\nsandboxes: {{web: {{}}}}\n")
+        config.chmod(0o600)
+        podman.add_hook(config)
+        podman.own(directory / "podman")
+        serve = podman.command(binary(), "serve", "--config", config)
+        # Ended with everything else of this user.
+        with subprocess.Popen(serve, env=podman.environment, stderr=subprocess.PIPE, text=True,
+                              stdin=subprocess.DEVNULL) as gate:  # fmt: skip
+            while gate.stderr.readline() != "egret: ready\n":
+                assert gate.poll() is None
+            denial = podman.ran("podman", "run", "--rm", *LIMITS, "--annotation",
+                                "egret.sandbox=web", "--network", "none", IMAGE,
+                                "curl", "-sS", "http://evil.example/")  # fmt: skip
+            assert_denial_body(denial, "host_not_allowed", "evil.example", 80)
+            gate.kill()

@@ -58,6 +58,8 @@ class RootfulPodman:
         (self.directory / "storage.conf").write_text(STORAGE.format(self.directory))
         (self.directory / "containers.conf").write_text(ENGINE.format(self.directory))
         self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.directory),
             "CONTAINERS_STORAGE_CONF": str(self.directory / "storage.conf"),
             "CONTAINERS_CONF": str(self.directory / "containers.conf"),
         }
@@ -73,12 +75,15 @@ class RootfulPodman:
 
     def adopt(self, home):
         """Makes egret of this home run as the user of this podman, with its storage."""
-        home.environment.update(self.environment)
+        own = {key: value for key, value in self.environment.items() if key != "HOME"}
+        home.environment.update(own)
         home.within = [*home.within, *self.within]
 
+    def command(self, *words):
+        return [*self.within, *map(str, words)]
+
     def ran(self, *command):
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.directory), **self.environment}
-        return ran(*self.within, *command, env=environment)
+        return ran(*self.command(*command), env=self.environment)
 
     def containers(self):
         return self.ran("podman", "ps", "--all", "--format", "{{.Names}}").split()
@@ -111,7 +116,7 @@ class RootlessPodman(RootfulPodman):
             (self.directory / name).write_text(kept + text)
         (self.directory / "runtime").mkdir(mode=0o700)
         self.environment["XDG_RUNTIME_DIR"] = str(self.directory / "runtime")
-        self._own(self.directory)
+        self.own(self.directory)
         self._holder = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
              "sh", "-c", USER.format(self.directory)],
@@ -132,15 +137,14 @@ class RootlessPodman(RootfulPodman):
         self._holder.kill()  # and with it everything that this user has started
         self._holder.communicate()
 
-    def _own(self, directory):
+    def own(self, directory):
         directory.parent.chmod(0o755)
         for path in [directory, *directory.rglob("*")]:
             os.chown(path, UID, UID, follow_symlinks=False)
 
     def adopt(self, home):
-        self._own(home.directory)
+        self.own(home.directory)
         super().adopt(home)
-        home.environment["XDG_RUNTIME_DIR"] = self.environment["XDG_RUNTIME_DIR"]
 
 
     def hide_from_user(self, program):
