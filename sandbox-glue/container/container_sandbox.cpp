@@ -183,6 +183,11 @@ Result<ContainerSandbox, SetupFault> ContainerSandbox::start(ContainerRequest re
         "podman has no init program here (apt install catatonit): the command is process 1 and "
         "may ignore signals");
   }
+  if (::geteuid() == 0) {
+    state->notes.push_back(
+        "running as root: the container's root is this machine's, without any capability; an "
+        "ordinary user is safer");
+  }
   auto created = create(state->podman, request, create_command(request, *plan, places));
   if (!created) return created.error();
   ::unlink(places.environment.c_str());
