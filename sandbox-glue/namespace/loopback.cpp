@@ -14,64 +14,28 @@
 #include <sys/socket.h>
 
 #include "policy/unique_fd.h"
+#include "sandbox-glue/namespace/netlink.h"
 
 namespace egret {
 namespace {
 
 constexpr unsigned loopback_index = 1;  // lo is the first interface of every namespace
 
-// A route request: header, route, and room for the two attributes.
-struct RouteRequest {
-  nlmsghdr header;
-  rtmsg route;
-  std::array<char, 64> attributes;
-};
-
-void append_attribute(RouteRequest& request, unsigned short type, const void* value,
-                      std::size_t length) {
-  const std::size_t at = NLMSG_ALIGN(request.header.nlmsg_len);
-  rtattr attribute{};
-  attribute.rta_type = type;
-  attribute.rta_len = static_cast<unsigned short>(RTA_LENGTH(length));
-  auto* bytes = reinterpret_cast<char*>(&request);
-  std::memcpy(bytes + at, &attribute, sizeof(attribute));
-  std::memcpy(bytes + at + RTA_LENGTH(0), value, length);
-  request.header.nlmsg_len = static_cast<std::uint32_t>(at + RTA_ALIGN(attribute.rta_len));
-}
-
 // 0, or what the kernel says against it. `type`: RTM_NEWROUTE or RTM_DELROUTE.
 Result<int, SetupFault> change_local_route(const UniqueFd& netlink, unsigned short type,
                                            unsigned char family, const void* source,
                                            std::size_t source_bytes) {
-  const std::string step =
-      std::string("cannot change the local route for ") + (family == AF_INET ? "IPv4" : "IPv6");
-  RouteRequest request{};
-  request.header.nlmsg_len = NLMSG_LENGTH(sizeof(rtmsg));
-  request.header.nlmsg_type = type;
-  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-  if (type == RTM_NEWROUTE) request.header.nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
-  request.route.rtm_family = family;
-  request.route.rtm_table = RT_TABLE_LOCAL;
-  request.route.rtm_protocol = RTPROT_BOOT;
-  request.route.rtm_scope = RT_SCOPE_HOST;
-  request.route.rtm_type = RTN_LOCAL;
-  append_attribute(request, RTA_OIF, &loopback_index, sizeof(loopback_index));
-  append_attribute(request, RTA_PREFSRC, source, source_bytes);
-  if (::send(netlink.get(), &request, request.header.nlmsg_len, 0) < 0) {
-    return system_fault(step, errno);
-  }
-  struct {
-    nlmsghdr header;
-    nlmsgerr error;
-    std::array<char, 512> rest;
-  } answer{};
-  const ssize_t length = ::recv(netlink.get(), &answer, sizeof(answer), 0);
-  if (length < 0) return system_fault(step, errno);
-  constexpr auto needed = static_cast<ssize_t>(NLMSG_LENGTH(sizeof(answer.error.error)));
-  if (length < needed || answer.header.nlmsg_type != NLMSG_ERROR) {
-    return SetupFault{step + ": an unexpected netlink answer", {}};
-  }
-  return -answer.error.error;
+  rtmsg route{};
+  route.rtm_family = family;
+  route.rtm_table = RT_TABLE_LOCAL;
+  route.rtm_protocol = RTPROT_BOOT;
+  route.rtm_scope = RT_SCOPE_HOST;
+  route.rtm_type = RTN_LOCAL;
+  NetlinkRequest request(type, type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_EXCL : 0, route);
+  request.add(RTA_OIF, &loopback_index, sizeof(loopback_index));
+  request.add(RTA_PREFSRC, source, source_bytes);
+  return request.ask(netlink, std::string("cannot change the local route for ") +
+                                  (family == AF_INET ? "IPv4" : "IPv6"));
 }
 
 Result<int, SetupFault> change_route4(const UniqueFd& netlink, unsigned short type) {
@@ -144,17 +108,17 @@ Result<void, SetupFault> bring_up_loopback(LoopbackChanges& changes) {
   const bool with_v6 = kernel_has_ipv6();
   if (with_v6) switch_on_ipv6(changes.ipv6_settings);
   if (auto up = set_loopback_up(changes); !up) return up.error();
-  UniqueFd netlink(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  if (!netlink) return system_fault("cannot open a netlink socket", errno);
-  auto added = add_route(netlink, change_route4, changes.route4);
+  const auto netlink = open_route_netlink();
+  if (!netlink) return netlink.error();
+  auto added = add_route(*netlink, change_route4, changes.route4);
   if (!added || !with_v6) return added;
-  return add_route(netlink, change_route6, changes.route6);
+  return add_route(*netlink, change_route6, changes.route6);
 }
 
 void undo(const LoopbackChanges& changes) noexcept {
-  UniqueFd netlink(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  if (changes.route6) (void)change_route6(netlink, RTM_DELROUTE);
-  if (changes.route4) (void)change_route4(netlink, RTM_DELROUTE);
+  const auto netlink = open_route_netlink();
+  if (netlink && changes.route6) (void)change_route6(*netlink, RTM_DELROUTE);
+  if (netlink && changes.route4) (void)change_route4(*netlink, RTM_DELROUTE);
   if (const UniqueFd any = control_socket(); changes.up && any) {
     ifreq request = about_loopback();
     request.ifr_addr.sa_family = AF_INET;  // 0.0.0.0: none

@@ -62,8 +62,9 @@ Result<void, SetupFault> bind_into(UniqueFd& to, int family, int type, Reach rea
   return {};
 }
 
-Result<NamespaceSockets, SetupFault> try_to_open() {
+Result<NamespaceSockets, SetupFault> try_to_open(SocketsFor whom) {
   NamespaceSockets sockets;
+  const Reach dns_reach = whom == SocketsFor::Guest ? Reach::Wildcard : Reach::Loopback;
   struct Wanted {
     UniqueFd& socket;
     int family;
@@ -74,11 +75,11 @@ Result<NamespaceSockets, SetupFault> try_to_open() {
   // The first socket of each port picks it.
   const Wanted wanted[] = {
       {sockets.tcp4, AF_INET, SOCK_STREAM, Reach::Wildcard, sockets.tcp_port},
-      {sockets.dns_udp4, AF_INET, SOCK_DGRAM, Reach::Loopback, sockets.dns_port},
-      {sockets.dns_tcp4, AF_INET, SOCK_STREAM, Reach::Loopback, sockets.dns_port},
+      {sockets.dns_udp4, AF_INET, SOCK_DGRAM, dns_reach, sockets.dns_port},
+      {sockets.dns_tcp4, AF_INET, SOCK_STREAM, dns_reach, sockets.dns_port},
       {sockets.tcp6, AF_INET6, SOCK_STREAM, Reach::Wildcard, sockets.tcp_port},
-      {sockets.dns_udp6, AF_INET6, SOCK_DGRAM, Reach::Loopback, sockets.dns_port},
-      {sockets.dns_tcp6, AF_INET6, SOCK_STREAM, Reach::Loopback, sockets.dns_port},
+      {sockets.dns_udp6, AF_INET6, SOCK_DGRAM, dns_reach, sockets.dns_port},
+      {sockets.dns_tcp6, AF_INET6, SOCK_STREAM, dns_reach, sockets.dns_port},
   };
   const bool with_v6 = kernel_has_ipv6();
   for (const Wanted& one : wanted) {
@@ -93,11 +94,11 @@ Result<NamespaceSockets, SetupFault> try_to_open() {
 
 // In a namespace of its own the first try does it. In one where programs run already, a port that
 // is free for one family or protocol may be taken for another.
-Result<NamespaceSockets, SetupFault> open_namespace_sockets() {
+Result<NamespaceSockets, SetupFault> open_namespace_sockets(SocketsFor whom) {
   constexpr int tries_max = 16;
-  auto sockets = try_to_open();
+  auto sockets = try_to_open(whom);
   for (int tries = 1; !sockets && tries < tries_max; ++tries)
-    sockets = try_to_open();
+    sockets = try_to_open(whom);
   return sockets;
 }
 

@@ -7,6 +7,11 @@
 
 namespace egret {
 
-Result<NamespaceSockets, SetupFault> open_namespace_sockets();
+// Who sends to them. A guest's datagrams come redirected to its gateway's address and not to
+// loopback, so that the DNS sockets listen on every address then.
+enum class SocketsFor { OwnProcesses, Guest };
+
+Result<NamespaceSockets, SetupFault> open_namespace_sockets(
+    SocketsFor whom = SocketsFor::OwnProcesses);
 
 }  // namespace egret

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include "sandbox-glue/namespace/channel.h"
+#include "sandbox-glue/namespace/guest_device.h"
 #include "sandbox-glue/namespace/tool.h"
 #include "sandbox-glue/process/user_namespace.h"
 #include "tests/sandbox-glue/support/gate_process.h"
@@ -14,8 +15,18 @@
 namespace egret {
 namespace {
 
+enum class With { Nobody, Guest };
+
+Result<NamespaceSockets, SetupFault> guard(const std::string& nft_path, With with) {
+  if (with == With::Nobody) return guard_namespace(nft_path);
+  const auto device = open_guest_device("guest0");
+  if (!device) return device.error();
+  return guard_namespace(nft_path, &*device);
+}
+
 // guard_namespace() in a namespace of its own, made by a child that ends with the answer.
-Result<NamespaceSockets, SetupFault> guard_with(const std::string& nft_path) {
+Result<NamespaceSockets, SetupFault> guard_with(const std::string& nft_path,
+                                                With with = With::Nobody) {
   auto pair = make_channel();
   REQUIRE(pair.has_value());
   const uid_t uid = ::geteuid();  // before the fork: inside, they are not mapped yet
@@ -28,7 +39,7 @@ Result<NamespaceSockets, SetupFault> guard_with(const std::string& nft_path) {
       send_fault(pair->theirs, entered.error());
       ::_exit(1);
     }
-    auto sockets = guard_namespace(nft_path);
+    auto sockets = guard(nft_path, with);
     if (!sockets) {
       send_fault(pair->theirs, sockets.error());
     } else {
@@ -84,6 +95,50 @@ TEST_CASE("nothing is handed over when the rules are not all there") {
     REQUIRE_FALSE(sockets.has_value());
     CHECK_MESSAGE(sockets.error().what.find(one.says) != std::string::npos, sockets.error().what);
     CHECK_FALSE(sockets.error().remedy.empty());
+  }
+}
+
+TEST_CASE("a guest's namespace is guarded when its rules are loaded and hold on its device") {
+  if (!test::sandbox_possible()) return;
+  const auto nft = find_tool("nft", "nftables");
+  REQUIRE(nft.has_value());
+  auto sockets = guard_with(*nft, With::Guest);
+  REQUIRE_MESSAGE(sockets.has_value(), sockets.error().what);
+  CHECK(static_cast<bool>(sockets->tcp4));
+}
+
+TEST_CASE("nothing is handed over when a rule for the guest is not there") {
+  if (!test::sandbox_possible()) return;
+  const auto nft = find_tool("nft", "nftables");
+  REQUIRE(nft.has_value());
+  const struct {
+    const char* what;
+    const char* edit;
+    const char* says;
+  } cases[] = {
+      {"no wall for the guest", "/chain guest_wall/,/^  }/d", "datagrams are not refused"},
+      {"no refusal", "/chain guest_wall/,/^  }/s/counter reject.*/accept/", "datagrams"},
+      {"no capture for the guest", "/chain guest_capture/,/^  }/d", "not captured"},
+      {"only DNS is captured", "/chain guest_capture/,/^  }/{/meta l4proto/d}",
+       "TCP is not captured"},
+      {"no DNS over UDP", "/chain guest_capture/,/^  }/{/udp dport/d}", "DNS over UDP"},
+      {"no DNS over TCP", "/chain guest_capture/,/^  }/{/tcp dport/d}", "DNS over TCP"},
+      {"another device", "s/guest0/guest1/", "not"},
+      {"no neighbours in", "/chain guest_wall/,/^  }/{/icmpv6/d}", "IPv6 the gateway is not found"},
+      {"no neighbours out", "/chain answers/,/^  }/{/icmpv6/d}", "IPv6 the gateway is not found"},
+      {"no answers", "/ct direction reply/d", "DNS over UDP"},
+      {"IPv4 only",
+       "s/table inet/table ip/;/ip6/d;/icmpv6/d;s/, ipv6-icmp//;s/icmpx type/icmp type/", "IPv6"},
+  };
+  for (const auto& one : cases) {
+    CAPTURE(one.what);
+    const test::Folder folder;
+    const std::string fake = folder.write(
+        "nft", std::string("#!/bin/sh\n/usr/bin/sed '") + one.edit + "' | " + *nft + " -f -\n");
+    std::filesystem::permissions(fake, std::filesystem::perms(0755));
+    auto sockets = guard_with(fake, With::Guest);
+    REQUIRE_FALSE(sockets.has_value());
+    CHECK_MESSAGE(sockets.error().what.find(one.says) != std::string::npos, sockets.error().what);
   }
 }
 

@@ -1,5 +1,7 @@
 #include "sandbox-glue/namespace/rules.h"
 
+#include <sstream>
+
 #include <doctest/doctest.h>
 
 namespace egret {
@@ -17,6 +19,42 @@ TEST_CASE("rules drop by default and answer what they refuse") {
   CHECK(rules.find("type filter hook output priority 0; policy drop;") != std::string::npos);
   CHECK(rules.find("counter reject with icmpx type admin-prohibited") != std::string::npos);
   CHECK(rules.find("established") == std::string::npos);
+}
+
+TEST_CASE("rules for a guest are the same rules and what its device needs besides") {
+  const std::string own = render_rules(40001, 40002);
+  std::istringstream lines(render_rules(40001, 40002, "tap-0.a_b"));
+  std::istringstream own_lines(own);
+  std::string wanted;
+  std::getline(own_lines, wanted);
+  int more = 0;
+  for (std::string line; std::getline(lines, line);) {
+    CHECK(line.find('~') == std::string::npos);
+    if (line == wanted) {
+      std::getline(own_lines, wanted);
+    } else {
+      ++more;
+    }
+  }
+  CHECK(own_lines.eof());
+  CHECK(more > 20);
+  CHECK(own.find("guest") == std::string::npos);
+  CHECK(own.find("prerouting") == std::string::npos);
+}
+
+TEST_CASE("a device's name in a rule is a name and nothing else") {
+  for (const char* good : {"tap0", "egret0", "br-1a2b", "vm.7", "T_x", "0", "a23456789012345"}) {
+    CAPTURE(good);
+    CHECK(is_device_name(good));
+  }
+  for (const std::string& bad :
+       {std::string(), std::string("a234567890123456"), std::string("a\""), std::string("a;b"),
+        std::string("a b"), std::string("a\n"), std::string("$(x)"), std::string(".."),
+        std::string(".a"), std::string("-a"), std::string("a/b"), std::string("tap*"),
+        std::string("a\0b", 3), std::string("t\xc3\xa4p")}) {
+    CAPTURE(bad);
+    CHECK_FALSE(is_device_name(bad));
+  }
 }
 
 TEST_CASE("the rules shown to people are the rules that are loaded") {
