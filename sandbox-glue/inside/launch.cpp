@@ -1,4 +1,5 @@
-// egret_launch CHANNEL: process 1 of the sandbox, and for a moment the command before it is itself.
+// egret_launch CHANNEL [DESCRIPTOR...]: process 1 of the sandbox, and for a moment the command
+// before it is itself. The command keeps 0-2 and these descriptors, by their numbers, and no other.
 //
 // bubblewrap starts it with no capability and the seccomp filter on. It waits for the gate's
 // order and forks. The child takes the command's descriptors,
@@ -129,7 +130,7 @@ char** take_strings(char*& at, std::uint32_t count) {
   return strings;
 }
 
-[[noreturn]] void become_command(int image) {
+[[noreturn]] void become_command(int image, char** kept) {
   struct stat about {};
   void* bytes = MAP_FAILED;
   if (fstat(image, &about) == 0) {
@@ -143,11 +144,13 @@ char** take_strings(char*& at, std::uint32_t count) {
   char** argv = take_strings(at, head.argc);
   environ = take_strings(at, head.envc);
   close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+  for (; *kept != nullptr; ++kept)
+    fcntl(atoi(*kept), F_SETFD, 0);
   execvp(argv[0], argv);
   fail("cannot run ", argv[0], errno, errno == ENOENT ? status_not_found : status_cannot_launch);
 }
 
-[[noreturn]] void start_command(int channel, Order& order) {
+[[noreturn]] void start_command(int channel, Order& order, char** kept) {
   setsid();
   const int master = order.words.terminal_mask != 0 ? open_terminal(order) : -1;
   for (int fd = 0; fd < stdio_count; ++fd)
@@ -156,7 +159,7 @@ char** take_strings(char*& at, std::uint32_t count) {
   char go = 0;  // the gate holds on to this process now, and can send it signals
   if (recv(channel, &go, 1, 0) != 1) _exit(status_cannot_launch);
   reset_signals();
-  become_command(order.image);
+  become_command(order.image, kept);
 }
 
 // Nothing of the command's stays open here, so that its pipes end when it closes them.
@@ -174,13 +177,13 @@ char** take_strings(char*& at, std::uint32_t count) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) return status_cannot_launch;
+  if (argc < 2) return status_cannot_launch;
   const int channel = atoi(argv[1]);
   fcntl(channel, F_SETFD, FD_CLOEXEC);
   send_tag(channel, egret::ready_tag, -1);
   Order order = receive_order(channel);
   const pid_t command = fork();
   if (command < 0) fail("cannot fork", "", errno, status_cannot_launch);
-  if (command == 0) start_command(channel, order);
+  if (command == 0) start_command(channel, order, argv + 2);
   be_init(command);
 }

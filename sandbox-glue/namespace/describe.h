@@ -5,6 +5,7 @@
 
 namespace egret {
 
-std::string describe_namespace();
+// `guest_device`: the tap device in it, if there is one.
+std::string describe_namespace(const std::string& guest_device = {});
 
 }  // namespace egret

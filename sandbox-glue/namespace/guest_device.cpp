@@ -236,4 +236,14 @@ Result<GuestLink, SetupFault> bring_up_guest_device(const std::string& name) {
   return link;
 }
 
+std::string describe_guest_device(const std::string& name) {
+  const std::string net4 = guest_gateway4 + ("/" + std::to_string(guest_prefix4));
+  const std::string net6 = guest_gateway6 + ("/" + std::to_string(guest_prefix6));
+  return "ip tuntap add " + name + " mode tap; ip link set " + name + " up\n" + "ip address add " +
+         net4 + " dev " + name + "; ip -6 address add " + net6 + " dev " + name +
+         "\nip route add table local " + net4 + " dev " + name + "; ip -6 route add table local " +
+         net6 + " dev " + name + "\n# the guest: " + guest_address4 + " and " + guest_address6 +
+         ", gateway and DNS: the addresses above\n";
+}
+
 }  // namespace egret

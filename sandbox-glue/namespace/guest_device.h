@@ -59,4 +59,7 @@ void undo(const GuestChanges& changes) noexcept;
 Result<GuestLink, SetupFault> bring_up_guest_device(const std::string& name,
                                                     GuestChanges& changes);
 
+// The same as text for people, for a device that has no addresses yet.
+std::string describe_guest_device(const std::string& name);
+
 }  // namespace egret

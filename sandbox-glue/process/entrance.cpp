@@ -41,10 +41,20 @@ void reset_signals() {
   ::signal(SIGCHLD, SIG_DFL);  // bubblewrap waits for its child
 }
 
+Result<NamespaceSockets, SetupFault> make_guest_namespace(const Entrance& entrance) {
+  const auto device = open_guest_device(entrance_guest_device);
+  if (!device) return device.error();
+  auto sockets = guard_namespace(entrance.nft_path, &*device);
+  if (!sockets) return sockets;
+  ::dup3(device->queue.get(), entrance.guest_queue->get(), O_CLOEXEC);
+  return sockets;
+}
+
 Result<NamespaceSockets, SetupFault> make_namespace(const Entrance& entrance) {
   if (auto mapped = map_ids(entrance.uid, entrance.gid); !mapped) return mapped.error();
   if (auto mounted = mount_own_proc(); !mounted) return mounted.error();
-  auto sockets = guard_namespace(entrance.nft_path);
+  auto sockets = entrance.guest_queue == nullptr ? guard_namespace(entrance.nft_path)
+                                                 : make_guest_namespace(entrance);
   if (sockets) return sockets;
   SetupFault fault = sockets.error();
   // AppArmor lets the namespace be made and then refuses every use of it.

@@ -9,6 +9,8 @@
 
 namespace egret {
 
+constexpr const char* entrance_guest_device = "egret0";
+
 struct Entrance {
   const std::string& nft_path;
   const BubblewrapCall& bubblewrap;
@@ -16,6 +18,10 @@ struct Entrance {
   const UniqueFd& words;  // takes what the programs on the way say on stderr
   uid_t uid;
   gid_t gid;
+  // With a guest behind a tap device: one of the call's documents, whose number the device's queue
+  // takes, and what hears the guest's questions about its network goes to the gate after the
+  // sockets.
+  const UniqueFd* guest_queue = nullptr;
 };
 
 // Called in the child of fork_into_namespaces(). Speaks on the channel (sockets, or a fault) and

@@ -1,10 +1,9 @@
 #include "sandbox-glue/process/process_sandbox.h"
 
-#include <cstring>
-
 #include "sandbox-glue/namespace/memory_file.h"
 #include "sandbox-glue/namespace/tool.h"
 #include "sandbox-glue/process/bubblewrap.h"
+#include "sandbox-glue/process/command_image.h"
 #include "sandbox-glue/process/entrance.h"
 #include "sandbox-glue/process/filesystem_plan.h"
 #include "sandbox-glue/process/supervise.h"
@@ -25,28 +24,15 @@ struct ProcessSandbox::State {
 
 namespace {
 
-Result<UniqueFd, SetupFault> make_launch_image(const SandboxRequest& request,
-                                               const FilesystemPlan& plan) {
-  LaunchImageHead head;
-  head.argc = static_cast<std::uint32_t>(request.command.size());
-  head.envc = static_cast<std::uint32_t>(request.environment.size());
-  std::string bytes(sizeof(head), '\0');
-  std::memcpy(bytes.data(), &head, sizeof(head));
-  const auto add = [&](const std::string& text) {
-    if (text.find('\0') != std::string::npos) return false;
-    bytes.append(text).push_back('\0');
-    return true;
-  };
-  bool whole = true;
-  for (const auto& word : request.command)
-    whole = add(word) && whole;
+// Where the working directory is not shown, the variable would name a folder that is not there.
+std::vector<std::pair<std::string, std::string>> environment_in(const FilesystemPlan& plan,
+                                                                const SandboxRequest& request) {
+  auto environment = request.environment;
   const bool moved = !is_within(plan.working_directory, request.working_directory);
-  for (const auto& [name, value] : request.environment) {
-    const bool stale = moved && name == "PWD";
-    whole = add(name + "=" + (stale ? plan.working_directory : value)) && whole;
+  for (auto& [name, value] : environment) {
+    if (moved && name == "PWD") value = plan.working_directory;
   }
-  if (!whole) return SetupFault{"the command or its environment holds a NUL byte", {}};
-  return make_memory_file("egret-command", bytes);
+  return environment;
 }
 
 std::string root_note() {
@@ -64,7 +50,7 @@ Result<ProcessSandbox, SetupFault> ProcessSandbox::start(SandboxRequest request)
   const HostView host = read_host(request.environment);
   auto plan = plan_filesystem(request, host);
   if (!plan) return plan.error();
-  auto image = make_launch_image(request, *plan);
+  auto image = make_command_image(request.command, environment_in(*plan, request));
   if (!image) return image.error();
   auto channel = make_channel();
   if (!channel) return channel.error();
@@ -92,13 +78,8 @@ Result<ProcessSandbox, SetupFault> ProcessSandbox::start(SandboxRequest request)
 
 Result<int, SetupFault> ProcessSandbox::run() {
   TerminalRelay terminal;
-  LaunchOrder order;
-  order.terminal_mask = terminal.mask();
-  order.window = terminal.window();
-  order.settings = terminal.inner_settings();
-  auto master = state_->sandbox.launch(order, state_->image);
-  if (!master) return master.error();
-  if (*master) terminal.attach(std::move(*master));
+  auto launched = launch_with_terminal(state_->sandbox, state_->image, terminal);
+  if (!launched) return launched.error();
   return supervise(state_->sandbox, state_->signals, terminal);
 }
 

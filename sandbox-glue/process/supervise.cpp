@@ -1,6 +1,5 @@
 #include "sandbox-glue/process/supervise.h"
 
-#include <array>
 #include <csignal>
 #include <poll.h>
 
@@ -31,11 +30,14 @@ void forward(const signalfd_siginfo& info, Bubblewrapped& sandbox, TerminalRelay
 
 }  // namespace
 
-int supervise(Bubblewrapped& sandbox, SignalInbox& signals, TerminalRelay& terminal) {
+int supervise(Bubblewrapped& sandbox, SignalInbox& signals, TerminalRelay& terminal,
+              const std::vector<Errand>& errands) {
   enum : std::size_t { Exit, Signals, Master, Keyboard, Count };
-  std::array<pollfd, Count> wait{};
+  std::vector<pollfd> wait(Count);
   wait[Exit] = {sandbox.exit_descriptor(), POLLIN, 0};
   wait[Signals] = {signals.descriptor(), POLLIN, 0};
+  for (const Errand& errand : errands)
+    wait.push_back({errand.descriptor, POLLIN, 0});
   while (wait[Exit].revents == 0) {
     wait[Master] = {terminal.master(), terminal.master_events(), 0};
     wait[Keyboard] = {terminal.keyboard(), POLLIN, 0};
@@ -44,6 +46,10 @@ int supervise(Bubblewrapped& sandbox, SignalInbox& signals, TerminalRelay& termi
       forward(*info, sandbox, terminal);
     if ((wait[Master].revents & POLLOUT) != 0) terminal.write_pending();
     if ((wait[Master].revents & (POLLIN | POLLHUP | POLLERR)) != 0) terminal.read_master();
+    for (std::size_t i = 0; i < errands.size(); ++i) {
+      if ((wait[Count + i].revents & POLLIN) != 0) errands[i].run();
+      if ((wait[Count + i].revents & (POLLHUP | POLLERR)) != 0) wait[Count + i].fd = -1;
+    }
     if (wait[Keyboard].revents != 0 && terminal.keyboard() >= 0) terminal.read_keyboard();
   }
   const int status = sandbox.reap();
