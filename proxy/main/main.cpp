@@ -65,7 +65,8 @@ struct CommandLine {
              "egret run --profile github-read -- git clone https://github.com/owner/repo\n"
              "  ANTHROPIC_API_KEY=... egret run --profile anthropic --secret ANTHROPIC_API_KEY -- "
              "claude\n"
-             "  egret run --container docker.io/library/python:3 --profile pypi -- pip install x");
+             "  egret run --container docker.io/library/python:3 --profile pypi -- pip install x\n"
+             "  egret run --vm --kernel vmlinuz --initrd initrd.img --disk root.qcow2");
     add_policy(*v, run);
     v->add_option("--rw", run.writable,
                   "a path that the command may write to (the current directory always is)")
@@ -78,9 +79,34 @@ struct CommandLine {
                   "hand an option on to podman, e.g. --container-option=--memory=2g; nothing that "
                   "opens the network or the host")
         ->allow_extra_args(false);
+    add_machine(*v);
     v->add_flag("--dry-run", run.dry_run, "print what would be set up, and do nothing");
     v->add_flag("--quiet", run.quiet, "no summary line");
     v->callback([this] { chosen = [this] { return egret::run_verb(run); }; });
+  }
+
+  void add_machine(CLI::App& v) {
+    const char* group = "Virtual machine";
+    egret::Machine& machine = run.machine;
+    v.add_flag("--vm", run.vm,
+               "boot a virtual machine (QEMU) whose only network is the gate; a command runs in it "
+               "where the guest has the line that sandbox-glue/vm/README.md shows")
+        ->group(group);
+    v.add_option("--kernel", machine.kernel, "Linux kernel to boot")->group(group);
+    v.add_option("--initrd", machine.initrd, "its initial RAM disk")->group(group);
+    v.add_option(
+         "--disk", machine.disk,
+         "disk image, written to: qcow2 if its name ends so, else raw; boots if there is no "
+         "--kernel")
+        ->group(group);
+    v.add_option("--append", machine.append, "more words for the kernel's command line")
+        ->group(group);
+    v.add_option("--memory", machine.memory_mib, "MiB")->capture_default_str()->group(group);
+    v.add_option("--cpus", machine.cpus, "processors")->capture_default_str()->group(group);
+    v.add_flag_callback(
+         "--no-kvm", [&machine] { machine.kvm = false; },
+         "emulate, even where /dev/kvm could be used")
+        ->group(group);
   }
 
   void add_service() {

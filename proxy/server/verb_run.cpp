@@ -45,7 +45,7 @@ void set_aside_new_config() {
 }  // namespace
 
 int run_verb(const RunFlags& flags) {
-  if (flags.command.empty()) {
+  if (flags.command.empty() && !flags.vm) {
     return fail(
         {"egret: run: no command; write it behind --, e.g. egret run --profile github-read -- git "
          "clone https://github.com/owner/repo",

@@ -7,6 +7,7 @@
 
 #include "proxy/server/setup.h"
 #include "sandbox-glue/devcontainer/templates.h"
+#include "sandbox-glue/vm/machine.h"
 
 namespace egret {
 
@@ -16,6 +17,8 @@ struct RunFlags : Flags {
   std::vector<std::string> command;
   std::optional<std::string> container;        // --container IMAGE
   std::vector<std::string> container_options;  // --container-option
+  bool vm = false;                             // --vm, and what it boots
+  Machine machine;
   bool dry_run = false;
   bool quiet = false;
 };

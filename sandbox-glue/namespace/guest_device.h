@@ -16,8 +16,8 @@ namespace egret {
 constexpr const char* guest_gateway4 = "10.107.0.1";
 constexpr const char* guest_address4 = "10.107.0.2";
 constexpr unsigned guest_prefix4 = 30;
-constexpr const char* guest_gateway6 = "fd65:6772:6574::1";
-constexpr const char* guest_address6 = "fd65:6772:6574::2";
+constexpr const char* guest_gateway6 = "fd65:6772:6574:1::1";
+constexpr const char* guest_address6 = "fd65:6772:6574:1::2";
 constexpr unsigned guest_prefix6 = 64;
 
 struct GuestDevice {

@@ -18,6 +18,8 @@ struct Machine {
   unsigned memory_mib = machine_memory_mib_default;
   unsigned cpus = 1;
   bool kvm = true;  // where /dev/kvm can be used
+
+  friend bool operator==(const Machine&, const Machine&) = default;
 };
 
 }  // namespace egret

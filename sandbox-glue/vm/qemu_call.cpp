@@ -86,8 +86,8 @@ std::vector<std::string> qemu_words(const std::string& qemu, const Machine& mach
   };
   add({"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"});
   add({"-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console"});
-  add({"-add-fd", "set=1,fd=" + status, "-chardev", "file,id=status,path=/dev/fdset/1", "-serial",
-       "chardev:status"});
+  add({"-add-fd", "set=1,fd=" + status, "-chardev", "file,id=status,path=/dev/fdset/1,append=on",
+       "-serial", "chardev:status"});
   add({"-netdev", "tap,id=net,vhost=off,fd=" + queue, "-device",
        std::string("virtio-net-pci,netdev=net,romfile=,mac=") + guest_card});
   add({"-device", "virtio-rng-pci"});
