@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC1091,SC2154 # what it reads comes from the gate
 # What a guest of `egret run --vm` does to live behind the gate. The guest calls it by one line, as
 # root, once /sys is mounted (see README.md beside this file):
 #
@@ -25,10 +25,10 @@ done
 
 egret_configure() {
   ip address add "$egret_address4" dev "$1"
+  echo 0 >"/proc/sys/net/ipv6/conf/$1/accept_dad" # there is nobody else on the wire to ask
   ip link set "$1" up
   ip route add default via "$egret_gateway4"
-  ip -6 address add "$egret_address6" dev "$1" nodad 2>/dev/null ||
-    ip -6 address add "$egret_address6" dev "$1"
+  ip -6 address add "$egret_address6" dev "$1"
   ip -6 route add default via "$egret_gateway6" dev "$1"
   printf 'nameserver %s\n' "$egret_gateway4" >/run/egret/resolv.conf
   if [ -e /etc/resolv.conf ]; then
