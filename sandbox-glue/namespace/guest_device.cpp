@@ -208,9 +208,11 @@ Result<GuestDevice, SetupFault> open_guest_device(const std::string& name) {
 }
 
 Result<GuestLink, SetupFault> bring_up_guest_device(const std::string& name) {
+  // "forwarding" of one device only makes it say that it is a router, without which a guest drops
+  // its route to us; that of all devices, which forwards, stays off.
   for (const auto& [setting, value] :
        {std::pair("disable_ipv6", "0"), std::pair("accept_ra", "0"), std::pair("autoconf", "0"),
-        std::pair("addr_gen_mode", "1"), std::pair("forwarding", "0")}) {
+        std::pair("addr_gen_mode", "1"), std::pair("forwarding", "1")}) {
     write_setting(name, setting, value);
   }
   if (auto up = set_up(name); !up) return up.error();

@@ -5,11 +5,13 @@
 #include <csignal>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <optional>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "sandbox-glue/namespace/guard.h"
+#include "sandbox-glue/namespace/guest_sockets.h"
 #include "sandbox-glue/process/user_namespace.h"
 
 namespace egret {
@@ -41,26 +43,47 @@ void reset_signals() {
   ::signal(SIGCHLD, SIG_DFL);  // bubblewrap waits for its child
 }
 
-Result<NamespaceSockets, SetupFault> make_guest_namespace(const Entrance& entrance) {
+struct MadeNamespace {
+  NamespaceSockets sockets;
+  std::optional<GuestSockets> guest_sockets;
+};
+
+Result<MadeNamespace, SetupFault> guard_for_processes(const Entrance& entrance) {
+  auto sockets = guard_namespace(entrance.nft_path);
+  if (!sockets) return sockets.error();
+  return MadeNamespace{std::move(*sockets), {}};
+}
+
+Result<MadeNamespace, SetupFault> guard_for_guest(const Entrance& entrance) {
   const auto device = open_guest_device(entrance_guest_device);
   if (!device) return device.error();
   auto sockets = guard_namespace(entrance.nft_path, &*device);
-  if (!sockets) return sockets;
-  ::dup3(device->queue.get(), entrance.guest_queue->get(), O_CLOEXEC);
-  return sockets;
+  if (!sockets) return sockets.error();
+  auto guest_sockets = open_guest_sockets(entrance_guest_device);
+  if (!guest_sockets) return guest_sockets.error();
+  if (::dup3(device->queue.get(), entrance.guest_queue->get(), O_CLOEXEC) < 0) {
+    return system_fault("cannot keep the guest's device", errno);
+  }
+  return MadeNamespace{std::move(*sockets), std::move(*guest_sockets)};
 }
 
-Result<NamespaceSockets, SetupFault> make_namespace(const Entrance& entrance) {
+Result<MadeNamespace, SetupFault> make_namespace(const Entrance& entrance) {
   if (auto mapped = map_ids(entrance.uid, entrance.gid); !mapped) return mapped.error();
   if (auto mounted = mount_own_proc(); !mounted) return mounted.error();
-  auto sockets = entrance.guest_queue == nullptr ? guard_namespace(entrance.nft_path)
-                                                 : make_guest_namespace(entrance);
-  if (sockets) return sockets;
-  SetupFault fault = sockets.error();
+  auto made =
+      entrance.guest_queue == nullptr ? guard_for_processes(entrance) : guard_for_guest(entrance);
+  if (made) return made;
+  SetupFault fault = made.error();
   // AppArmor lets the namespace be made and then refuses every use of it.
   const std::string remedy = user_namespace_remedy(0);
   if (!remedy.empty()) fault.remedy = remedy;
   return fault;
+}
+
+Result<void, SetupFault> hand_over(const UniqueFd& channel, const MadeNamespace& made) {
+  if (auto sent = send_sockets(channel, made.sockets); !sent) return sent;
+  if (!made.guest_sockets) return {};
+  return send_guest_sockets(channel, *made.guest_sockets);
 }
 
 void keep_across_exec(int fd) {
@@ -88,12 +111,12 @@ void enter_sandbox(const Entrance& entrance) {
   die_with_gate(entrance.channel);
   detach_from_terminal(entrance.words);
   reset_signals();
-  auto sockets = make_namespace(entrance);
-  if (!sockets) {
-    send_fault(entrance.channel.theirs, sockets.error());
+  auto made = make_namespace(entrance);
+  if (!made) {
+    send_fault(entrance.channel.theirs, made.error());
     ::_exit(1);
   }
-  if (auto sent = send_sockets(entrance.channel.theirs, *sockets); !sent) ::_exit(1);
+  if (auto sent = hand_over(entrance.channel.theirs, *made); !sent) ::_exit(1);
   become_bubblewrap(entrance);
 }
 

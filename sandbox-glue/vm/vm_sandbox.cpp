@@ -13,6 +13,7 @@
 #include "sandbox-glue/process/entrance.h"
 #include "sandbox-glue/process/supervise.h"
 #include "sandbox-glue/process/user_namespace.h"
+#include "sandbox-glue/vm/guest_services.h"
 #include "sandbox-glue/vm/qemu_call.h"
 #include "sandbox-glue/vm/reported_status.h"
 
@@ -25,6 +26,7 @@ struct VmSandbox::State {
   SignalInbox signals;
   Bubblewrapped sandbox;
   NamespaceSockets sockets;
+  GuestSockets guest_sockets;
   UniqueFd image;
   UniqueFd status;  // what the guest writes to its second serial port
   bool has_command = false;
@@ -122,7 +124,10 @@ Result<VmSandbox, SetupFault> VmSandbox::start(Machine machine, const SandboxReq
                                        std::move(*words));
   auto sockets = receive_sockets(state->sandbox.channel());
   if (!sockets) return sockets.error();
+  auto guest_sockets = receive_guest_sockets(state->sandbox.channel());
+  if (!guest_sockets) return guest_sockets.error();
   state->sockets = std::move(*sockets);
+  state->guest_sockets = std::move(*guest_sockets);
   state->image = std::move(*image);
   state->status = std::move(status->out);
   state->has_command = !request.command.empty();
@@ -137,8 +142,10 @@ Result<int, SetupFault> VmSandbox::run() {
   auto launched = launch_with_terminal(state_->sandbox, state_->image, terminal);
   if (!launched) return launched.error();
   ReportedStatus reported(state_->status);
-  const int qemu = supervise(state_->sandbox, state_->signals, terminal,
-                             {{state_->status.get(), [&] { reported.read(); }}});
+  GuestServices services(std::move(state_->guest_sockets));
+  std::vector<Errand> errands = services.errands();
+  errands.push_back({state_->status.get(), [&] { reported.read(); }});
+  const int qemu = supervise(state_->sandbox, state_->signals, terminal, errands);
   reported.read();
   if (qemu != 0) return qemu;
   const auto status = reported.value();
