@@ -28,17 +28,8 @@ namespace {
 constexpr const char* link_local_gateway = "fe80::1";
 constexpr unsigned link_local_prefix = 64;
 
-// An address on the device, of either family, and its network's size.
-struct Address {
-  int family = AF_INET;
-  in6_addr bytes{};  // an IPv4 address in the first four
-  unsigned prefix = 0;
-
-  std::size_t size() const { return family == AF_INET ? sizeof(in_addr) : sizeof(in6_addr); }
-};
-
-Address parse(int family, const char* text, unsigned prefix) {
-  Address address{family, {}, prefix};
+GuestAddress parse(int family, const char* text, unsigned prefix) {
+  GuestAddress address{family, {}, prefix};
   ::inet_pton(family, text, &address.bytes);
   return address;
 }
@@ -55,7 +46,7 @@ unsigned prefix_of(const sockaddr& mask) {
   return prefix;
 }
 
-in6_addr network_of(const Address& address) {
+in6_addr network_of(const GuestAddress& address) {
   in6_addr network = address.bytes;
   for (unsigned bit = address.prefix; bit < address.size() * 8; ++bit) {
     const unsigned kept = 0xffU ^ (0x80U >> (bit % 8));
@@ -64,15 +55,15 @@ in6_addr network_of(const Address& address) {
   return network;
 }
 
-std::vector<Address> addresses_of(const std::string& device) {
+std::vector<GuestAddress> addresses_of(const std::string& device) {
   ifaddrs* head = nullptr;
   if (::getifaddrs(&head) != 0) return {};
   const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> all(head, &::freeifaddrs);
-  std::vector<Address> found;
+  std::vector<GuestAddress> found;
   for (const ifaddrs* one = head; one != nullptr; one = one->ifa_next) {
     if (one->ifa_addr == nullptr || one->ifa_netmask == nullptr || device != one->ifa_name)
       continue;
-    Address address{one->ifa_addr->sa_family, {}, prefix_of(*one->ifa_netmask)};
+    GuestAddress address{one->ifa_addr->sa_family, {}, prefix_of(*one->ifa_netmask)};
     if (address.family == AF_INET) {
       const auto& v4 = reinterpret_cast<const sockaddr_in&>(*one->ifa_addr);
       std::memcpy(&address.bytes, &v4.sin_addr, sizeof(v4.sin_addr));
@@ -86,7 +77,7 @@ std::vector<Address> addresses_of(const std::string& device) {
   return found;
 }
 
-bool is_link_local(const Address& address) {
+bool is_link_local(const GuestAddress& address) {
   return address.family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&address.bytes);
 }
 
@@ -98,18 +89,30 @@ void write_setting(const std::string& device, const char* name, const char* valu
   if (setting) (void)!::write(setting.get(), value, std::strlen(value));
 }
 
-Result<void, SetupFault> set_up(const std::string& device) {
+// `added` tells whether that changed anything.
+Result<void, SetupFault> set_flag_up(const std::string& device, bool& added) {
   UniqueFd any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ifreq request{};
   device.copy(request.ifr_name, IFNAMSIZ - 1);
   if (!any || ::ioctl(any.get(), SIOCGIFFLAGS, &request) != 0) {
     return system_fault("cannot find the device " + device, errno);
   }
+  if ((request.ifr_flags & IFF_UP) != 0) return {};
   request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
   if (::ioctl(any.get(), SIOCSIFFLAGS, &request) != 0) {
     return system_fault("cannot bring up the device " + device, errno);
   }
+  added = true;
   return {};
+}
+
+void set_flag_down(const std::string& device) {
+  const UniqueFd any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  device.copy(request.ifr_name, IFNAMSIZ - 1);
+  if (!any || ::ioctl(any.get(), SIOCGIFFLAGS, &request) != 0) return;
+  request.ifr_flags = static_cast<short>(request.ifr_flags & ~IFF_UP);
+  (void)::ioctl(any.get(), SIOCSIFFLAGS, &request);
 }
 
 class Device {
@@ -117,46 +120,64 @@ class Device {
   Device(const UniqueFd& netlink, std::string name)
       : netlink_(netlink), name_(std::move(name)), index_(::if_nametoindex(name_.c_str())) {}
 
-  Result<void, SetupFault> add_address(const Address& address) const {
+  Result<void, SetupFault> add_address(const GuestAddress& address) const {
+    return change_address(RTM_NEWADDR, address)
+        .send(netlink_, "cannot give " + name_ + " its address");
+  }
+  void remove_address(const GuestAddress& address) const {
+    (void)change_address(RTM_DELADDR, address).ask(netlink_, {});
+  }
+
+  // In the table that is looked at first, where a longer prefix beats "everything is local". The
+  // gateway itself first: the kernel does that for an IPv6 address some time later, and until then
+  // the route to the network would send away what is for it.
+  Result<void, SetupFault> add_routes(const GuestAddress& address) const {
+    const std::string step = "cannot route the guest's network to " + name_;
+    if (address.family == AF_INET6) {
+      if (auto r = to_itself(RTM_NEWROUTE, address).send(netlink_, step); !r) return r;
+    }
+    return to_network(RTM_NEWROUTE, address).send(netlink_, step);
+  }
+  void remove_routes(const GuestAddress& address) const {
+    (void)to_network(RTM_DELROUTE, address).ask(netlink_, {});
+    if (address.family == AF_INET6) (void)to_itself(RTM_DELROUTE, address).ask(netlink_, {});
+  }
+
+ private:
+  NetlinkRequest change_address(std::uint16_t type, const GuestAddress& address) const {
     ifaddrmsg about{};
     about.ifa_family = static_cast<unsigned char>(address.family);
     about.ifa_prefixlen = static_cast<unsigned char>(address.prefix);
     about.ifa_flags = IFA_F_NODAD;  // there is nobody else on the wire to ask
     about.ifa_index = index_;
-    NetlinkRequest request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, about);
+    NetlinkRequest request(type, type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_EXCL : 0, about);
     request.add(IFA_LOCAL, &address.bytes, address.size());
     request.add(IFA_ADDRESS, &address.bytes, address.size());
-    return request.send(netlink_, "cannot give " + name_ + " its address");
+    return request;
   }
 
-  // In the table that is looked at first, where a longer prefix beats "everything is local".
-  Result<void, SetupFault> route_network(const Address& address) const {
-    return add_route(RTN_UNICAST, RT_SCOPE_LINK, network_of(address), address);
+  NetlinkRequest to_itself(std::uint16_t type, const GuestAddress& address) const {
+    const auto bits = static_cast<unsigned char>(address.size() * 8);
+    return change_route(type, RTN_LOCAL, address, address.bytes, bits);
   }
-
-  // The kernel does the same for an IPv6 address some time later, and until then the route above
-  // would send away what is for the gateway itself.
-  Result<void, SetupFault> route_self(const Address& address) const {
-    Address self = address;
-    self.prefix = static_cast<unsigned>(address.size() * 8);
-    return add_route(RTN_LOCAL, RT_SCOPE_HOST, self.bytes, self);
+  NetlinkRequest to_network(std::uint16_t type, const GuestAddress& address) const {
+    return change_route(type, RTN_UNICAST, address, network_of(address),
+                        static_cast<unsigned char>(address.prefix));
   }
-
- private:
-  Result<void, SetupFault> add_route(unsigned char type, unsigned char scope, const in6_addr& to,
-                                     const Address& address) const {
+  NetlinkRequest change_route(std::uint16_t type, unsigned char kind, const GuestAddress& address,
+                              const in6_addr& to, unsigned char bits) const {
     rtmsg route{};
     route.rtm_family = static_cast<unsigned char>(address.family);
-    route.rtm_dst_len = static_cast<unsigned char>(address.prefix);
+    route.rtm_dst_len = bits;
     route.rtm_table = RT_TABLE_LOCAL;
     route.rtm_protocol = RTPROT_BOOT;
-    route.rtm_scope = scope;
-    route.rtm_type = type;
-    NetlinkRequest request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route);
+    route.rtm_scope = kind == RTN_LOCAL ? RT_SCOPE_HOST : RT_SCOPE_LINK;
+    route.rtm_type = kind;
+    NetlinkRequest request(type, type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_REPLACE : 0, route);
     request.add(RTA_DST, &to, address.size());
     request.add(RTA_OIF, &index_, sizeof(index_));
     if (address.family == AF_INET) request.add(RTA_PREFSRC, &address.bytes, address.size());
-    return request.send(netlink_, "cannot route the guest's network to " + name_);
+    return request;
   }
 
   const UniqueFd& netlink_;
@@ -165,12 +186,13 @@ class Device {
 };
 
 // The device's own addresses, and the usual ones for what it has none of.
-std::vector<Address> wanted_addresses(const std::string& name, std::vector<Address>& missing) {
-  std::vector<Address> all = addresses_of(name);
+std::vector<GuestAddress> wanted_addresses(const std::string& name,
+                                           std::vector<GuestAddress>& missing) {
+  std::vector<GuestAddress> all = addresses_of(name);
   bool has4 = false;
   bool has6 = false;
   bool has_link_local = false;
-  for (const Address& one : all) {
+  for (const GuestAddress& one : all) {
     has4 = has4 || one.family == AF_INET;
     has6 = has6 || (one.family == AF_INET6 && !is_link_local(one));
     has_link_local = has_link_local || is_link_local(one);
@@ -207,7 +229,9 @@ Result<GuestDevice, SetupFault> open_guest_device(const std::string& name) {
   return GuestDevice{name, std::move(queue)};
 }
 
-Result<GuestLink, SetupFault> bring_up_guest_device(const std::string& name) {
+Result<GuestLink, SetupFault> bring_up_guest_device(const std::string& name,
+                                                    GuestChanges& changes) {
+  changes.device = name;
   // "forwarding" of one device only makes it say that it is a router, without which a guest drops
   // its route to us; that of all devices, which forwards, stays off.
   for (const auto& [setting, value] :
@@ -215,21 +239,20 @@ Result<GuestLink, SetupFault> bring_up_guest_device(const std::string& name) {
         std::pair("addr_gen_mode", "1"), std::pair("forwarding", "1")}) {
     write_setting(name, setting, value);
   }
-  if (auto up = set_up(name); !up) return up.error();
+  if (auto up = set_flag_up(name, changes.up); !up) return up.error();
   const auto netlink = open_route_netlink();
   if (!netlink) return netlink.error();
   const Device device(*netlink, name);
-  std::vector<Address> missing;
-  const std::vector<Address> all = wanted_addresses(name, missing);
-  for (const Address& one : missing) {
+  std::vector<GuestAddress> missing;
+  const std::vector<GuestAddress> all = wanted_addresses(name, missing);
+  for (const GuestAddress& one : missing) {
     if (auto added = device.add_address(one); !added) return added.error();
+    changes.addresses.push_back(one);
   }
   GuestLink link;
-  for (const Address& one : all) {
-    if (one.family == AF_INET6) {
-      if (auto added = device.route_self(one); !added) return added.error();
-    }
-    if (auto added = device.route_network(one); !added) return added.error();
+  for (const GuestAddress& one : all) {
+    if (auto added = device.add_routes(one); !added) return added.error();
+    changes.routes.push_back(one);
     if (one.family == AF_INET && link.gateway4.s_addr == 0) {
       std::memcpy(&link.gateway4, &one.bytes, sizeof(link.gateway4));
     }
@@ -238,14 +261,33 @@ Result<GuestLink, SetupFault> bring_up_guest_device(const std::string& name) {
   return link;
 }
 
+void undo(const GuestChanges& changes) noexcept {
+  if (changes.device.empty()) return;
+  const auto netlink = open_route_netlink();
+  if (!netlink) return;
+  const Device device(*netlink, changes.device);
+  for (const GuestAddress& one : changes.routes)
+    device.remove_routes(one);
+  for (const GuestAddress& one : changes.addresses)
+    device.remove_address(one);
+  if (changes.up) set_flag_down(changes.device);
+}
+
 std::string describe_guest_device(const std::string& name) {
-  const std::string net4 = guest_gateway4 + ("/" + std::to_string(guest_prefix4));
-  const std::string net6 = guest_gateway6 + ("/" + std::to_string(guest_prefix6));
-  return "ip tuntap add " + name + " mode tap; ip link set " + name + " up\n" + "ip address add " +
-         net4 + " dev " + name + "; ip -6 address add " + net6 + " dev " + name +
-         "\nip route add table local " + net4 + " dev " + name + "; ip -6 route add table local " +
-         net6 + " dev " + name + "\n# the guest: " + guest_address4 + " and " + guest_address6 +
-         ", gateway and DNS: the addresses above\n";
+  const auto with = [](const char* address, unsigned prefix) {
+    return std::string(address) + "/" + std::to_string(prefix);
+  };
+  return "ip tuntap add " + name + " mode tap; ip link set " + name +
+         " up\n"
+         "ip address add " +
+         with(guest_gateway4, guest_prefix4) + " dev " + name + "; ip -6 address add " +
+         with(guest_gateway6, guest_prefix6) + " dev " + name +
+         "   # where it has none\n"
+         "# and its networks in the table local, dev " +
+         name +
+         "\n"
+         "# the guest: " +
+         guest_address4 + " and " + guest_address6 + ", gateway and DNS: the addresses above\n";
 }
 
 }  // namespace egret

@@ -56,8 +56,7 @@ void undo(const GuestChanges& changes) noexcept;
 // Brings the device up with the addresses it has, or the ones above where it has none, and routes
 // their networks to it ahead of the routes that make every address local. Whatever the guest
 // announces about itself as a router is not listened to.
-Result<GuestLink, SetupFault> bring_up_guest_device(const std::string& name,
-                                                    GuestChanges& changes);
+Result<GuestLink, SetupFault> bring_up_guest_device(const std::string& name, GuestChanges& changes);
 
 // The same as text for people, for a device that has no addresses yet.
 std::string describe_guest_device(const std::string& name);

@@ -25,8 +25,8 @@ class NetlinkRequest {
 
   void add(unsigned short type, const void* value, std::size_t length);
 
-  // Sends it and waits for the answer: 0, or the kernel's error. `step` is how a fault begins, which
-  // is for what went wrong before that.
+  // Sends it and waits for the answer: 0, or the kernel's error. `step` is how a fault begins,
+  // which is for what went wrong before that.
   Result<int, SetupFault> ask(const UniqueFd& netlink, const std::string& step) const;
   // The same where the kernel's error is a fault too.
   Result<void, SetupFault> send(const UniqueFd& netlink, const std::string& step) const;
