@@ -130,6 +130,7 @@ struct CommandLine {
     CLI::App* v = verb("attach", "put an existing network namespace behind the running gate",
                        "egret attach --sandbox web --netns /run/netns/web\n"
                        "  egret attach --sandbox web --container my-container --dry-run\n"
+                       "  egret attach --sandbox vm --netns /run/netns/vm --tap tap0\n"
                        "  egret attach --list\n"
                        "  egret attach --detach --netns /run/netns/web");
     add_config(*v, attach.config);
@@ -140,6 +141,8 @@ struct CommandLine {
                   "that of a running podman or docker container without network (--network none)");
     v->add_flag("--oci-hook", attach.oci_hook,
                 "as a hook of a container runtime, which says on standard input which container");
+    v->add_option("--tap", attach.tap,
+                  "the tap device of a virtual machine in it, which is started afterwards");
     v->add_flag("--list", attach.list, "what is attached");
     v->add_flag("--detach", attach.detach, "take it back; its rules stay, and nothing leaves it");
     v->add_flag("--dry-run", attach.dry_run, "print what would be set up, and do nothing");

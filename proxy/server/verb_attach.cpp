@@ -15,6 +15,7 @@
 #include "sandbox-glue/keeper/keeper_client.h"
 #include "sandbox-glue/namespace/describe.h"
 #include "sandbox-glue/namespace/enter.h"
+#include "sandbox-glue/namespace/rules.h"
 #include "sandbox-glue/namespace/target.h"
 #include "sandbox-glue/namespace/tool.h"
 
@@ -84,18 +85,24 @@ int describe(const AttachFlags& flags, const NamespaceTarget& target, const std:
                                         {"namespace", target.label},
                                         {"identity", target.identity},
                                         {"nft", nft},
-                                        {"steps", describe_namespace()}}
+                                        {"steps", describe_namespace(flags.tap)}}
                      .dump()
               << "\n";
     return 0;
   }
   std::cout << "# enter " << target.label << " (device:inode " << target.identity
-            << "), its network alone; refused if it has another interface than lo\n# run nft as "
-            << nft << "\n\n"
-            << describe_namespace()
-            << "\n# 4. the sockets go to the keeper, which offers them to the gate as the sandbox "
+            << "), its network alone; refused if it has another interface than lo"
+            << (flags.tap.empty() ? "" : " and " + flags.tap) << "
+# run nft as " << nft << "
+
+"
+            << describe_namespace(flags.tap)
+            << "
+# 4. the sockets go to the keeper, which offers them to the gate as the sandbox "
             << *flags.sandbox
-            << ",\n#    again after each restart, and takes them back when the namespace is gone\n";
+            << ",
+#    again after each restart, and takes them back when the namespace is gone
+";
   return 0;
 }
 
@@ -106,7 +113,7 @@ Result<void, Failure> attach(const Config& config, const AttachFlags& flags, Nam
   auto keeper = KeeperClient::find_or_start(directory, keeper_command(directory));
   if (!keeper) return of(keeper.error());
   if (auto free = keeper->is_free(target.label, target.identity); !free) return of(free.error());
-  auto entered = EnteredNamespace::enter(target, nft);
+  auto entered = EnteredNamespace::enter(target, nft, flags.tap);
   if (!entered) return of(entered.error());
   Offer offer{*flags.sandbox,          target.label,
               target.identity,         target.path,
@@ -195,6 +202,9 @@ int attach_verb(const AttachFlags& flags) {
   const int named = (flags.netns ? 1 : 0) + (flags.pid ? 1 : 0) + (flags.container ? 1 : 0);
   if (named != 1)
     return fail(usage("name one namespace: --netns PATH, --pid PID or --container ID"));
+  if (!flags.tap.empty() && !is_device_name(flags.tap)) {
+    return fail(usage("--tap takes a device's name: at most 15 of A-Z a-z 0-9 . _ -"));
+  }
   return flags.detach ? detach_now(*config, flags) : attach_now(*config, flags);
 }
 

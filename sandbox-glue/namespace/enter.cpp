@@ -5,6 +5,7 @@
 #include <csignal>
 #include <linux/capability.h>
 #include <linux/nsfs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -18,6 +19,7 @@
 
 #include "sandbox-glue/namespace/channel.h"
 #include "sandbox-glue/namespace/guard.h"
+#include "sandbox-glue/namespace/guest_device.h"
 #include "sandbox-glue/namespace/interfaces.h"
 
 namespace egret {
@@ -68,9 +70,11 @@ bool somebody_listens() {
   return ::getsockopt(client.get(), SOL_SOCKET, SO_ERROR, &error, &bytes) == 0 && error == 0;
 }
 
-Result<Rules, SetupFault> look_around(const NamespaceTarget& target, const std::string& nft_path) {
+Result<Rules, SetupFault> look_around(const NamespaceTarget& target, const std::string& nft_path,
+                                      const std::string& tap) {
   auto interfaces = ways_out();
   if (!interfaces) return interfaces.error();
+  std::erase(*interfaces, tap);
   if (!interfaces->empty()) {
     std::string names;
     for (const std::string& name : *interfaces)
@@ -90,9 +94,22 @@ Result<Rules, SetupFault> look_around(const NamespaceTarget& target, const std::
   return Rules::Replaced;
 }
 
+// The device's queue is let go of afterwards: the machine that is started next takes it.
+Result<NamespaceSockets, SetupFault> set_up_with_tap(NamespaceGuard& guard, Rules mode,
+                                                     const NamespaceTarget& target,
+                                                     const std::string& tap) {
+  if (::if_nametoindex(tap.c_str()) == 0) {
+    return SetupFault{target.label + " has no device " + tap,
+                      "ip netns exec NAME ip tuntap add " + tap + " mode tap"};
+  }
+  const auto device = open_guest_device(tap);
+  if (!device) return device.error();
+  return guard.set_up(mode, &*device);
+}
+
 // In the child, for the rest of its life.
 [[noreturn]] void serve_entrance(const NamespaceTarget& target, const std::string& nft_path,
-                                 const UniqueFd& channel) {
+                                 const std::string& tap, const UniqueFd& channel) {
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // nobody who has powers inside shall trace it
   ::setsid();  // a terminal's signals end the caller, and this one then cleans up
   ::signal(SIGPIPE, SIG_IGN);
@@ -102,13 +119,13 @@ Result<Rules, SetupFault> look_around(const NamespaceTarget& target, const std::
     ::_exit(1);
   }
   pass_power_on();
-  auto mode = look_around(target, nft_path);
+  auto mode = look_around(target, nft_path, tap);
   if (!mode) {
     send_fault(channel, mode.error());
     ::_exit(1);
   }
   NamespaceGuard guard(nft_path);
-  auto sockets = guard.set_up(*mode);
+  auto sockets = tap.empty() ? guard.set_up(*mode) : set_up_with_tap(guard, *mode, target, tap);
   if (!sockets) {
     guard.undo();
     send_fault(channel, sockets.error());
@@ -131,14 +148,15 @@ void wait_for(pid_t child) {
 }  // namespace
 
 Result<EnteredNamespace, SetupFault> EnteredNamespace::enter(const NamespaceTarget& target,
-                                                             const std::string& nft_path) {
+                                                             const std::string& nft_path,
+                                                             const std::string& tap) {
   auto pair = make_channel();
   if (!pair) return pair.error();
   const pid_t child = ::fork();
   if (child < 0) return system_fault("cannot fork", errno);
   if (child == 0) {
     pair->ours.reset();
-    serve_entrance(target, nft_path, pair->theirs);
+    serve_entrance(target, nft_path, tap, pair->theirs);
   }
   pair->theirs.reset();
   auto sockets = receive_sockets(pair->ours);

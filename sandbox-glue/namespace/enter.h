@@ -16,11 +16,14 @@ namespace egret {
 class EnteredNamespace {
  public:
   // Refuses a namespace with another interface than loopback, and one that another gate serves.
+  // `tap`, where it is not empty, may be there: the device of a guest that has not started yet, and
+  // from here on what comes in by it is the sandbox's as well. is_device_name().
   // The child uses nothing of the namespace's file system: only its network, and where this user
   // has no power over that otherwise, the user namespace that owns it. REQUIRES: a single-threaded
   // process.
   static Result<EnteredNamespace, SetupFault> enter(const NamespaceTarget& target,
-                                                    const std::string& nft_path);
+                                                    const std::string& nft_path,
+                                                    const std::string& tap = {});
   EnteredNamespace(EnteredNamespace&& other) noexcept;
   EnteredNamespace& operator=(EnteredNamespace&&) = delete;
   ~EnteredNamespace();  // undone unless kept, and waited for

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from support.attached import Netns, entering
 from support.guest_image import GuestImage
 from support.leak_matrix import assert_nothing_gets_out
-from support.networks import Outputs, needs_root
+from support.networks import Outputs, needs_root, ran
 from support.waiting import wait_until
 from support.work_matrix import assert_work_succeeds
 
@@ -193,6 +194,59 @@ def test_a_guest_can_ask_for_its_addresses_and_its_exit_status_is_the_commands(i
     assert "nameserver 10.107.0.1" in told
     assert told.endswith("403 403 "), told
     assert "2 requests, 2 denials" in done.stderr
+
+
+# The guest of another program: it has addresses of its own and knows nothing of Egret.
+OTHERS = """
+ip link set lo up; ip link set eth0 up
+ip address add 10.9.8.7/24 dev eth0; ip route add default via 10.9.8.1
+echo nameserver 9.9.9.9 >/etc/resolv.conf
+echo begins
+for url in http://api.demo.test/h1 http://evil.example/; do
+  curl -sS -m 20 -o /dev/null -w '%{http_code} ' $url
+done
+ping -c 1 -W 1 10.9.8.1 >/dev/null && echo pinged
+echo ends; poweroff -f
+"""
+
+
+@needs_root
+@pytest.mark.limit(120)
+def test_another_programs_machine_is_put_behind_the_gate_by_its_tap_device(image, start_gate, demo):
+    config = demo()
+    del config["listen"]
+    gate, netns = start_gate(config), Netns()
+    attach = ["--sandbox", "web", "--netns", netns.path]
+    try:
+        done = gate.home.cli("attach", *attach, "--tap", "tap0", check=77)
+        assert "has no device tap0" in done.stderr
+        ran("ip", "netns", "exec", netns.name, "ip", "tuntap", "add", "tap0", "mode", "tap")
+        ran("ip", "-n", netns.name, "address", "add", "10.9.8.1/24", "dev", "tap0")
+        done = gate.home.cli("attach", *attach, check=77)
+        assert "has the interface tap0" in done.stderr
+        gate.home.cli("attach", *attach, "--tap", "tap0", check=0)
+        qemu = ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "512",
+                "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
+                "-kernel", image.kernel, "-initrd", image.initrd,
+                "-append", "console=ttyS0 quiet loglevel=0 panic=-1",
+                "-drive", f"if=virtio,format=raw,snapshot=on,file={image.disk}",
+                "-netdev", "tap,id=n,ifname=tap0,script=no,downscript=no",
+                "-device", "virtio-net-pci,netdev=n,romfile=",
+                "-fw_cfg", f"name=opt/egret/setup,string={OTHERS.replace(',', ',,')}"]  # fmt: skip
+        told = subprocess.run(
+            list(map(str, entering(netns.path, *qemu))), stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=90, check=True,
+        ).stdout  # fmt: skip
+        assert "begins\n200 403 ends" in told.replace("\r", ""), told
+        record = gate.audit.one(event="request", path="/h1")
+        assert (record["sandbox"], record["capture"]) == ("web", "netns")
+    finally:
+        netns.delete()
+
+
+def test_a_device_name_that_is_none_is_a_usage_error(make_home):
+    done = make_home().cli("attach", "--sandbox", "x", "--netns", "/x", "--tap", 'a";b', check=2)
+    assert "--tap" in done.stderr
 
 
 def test_a_dry_run_says_everything_and_starts_nothing(image, make_home):
