@@ -29,12 +29,12 @@ egret_configure() {
   ip link set "$1" up
   ip route add default via "$egret_gateway4"
   ip -6 address add "$egret_address6" dev "$1"
-  ip -6 route add default via "$egret_gateway6" dev "$1"
+  ip -6 route | grep -q ^default || ip -6 route add default via "$egret_gateway6" dev "$1"
   printf 'nameserver %s\n' "$egret_gateway4" >/run/egret/resolv.conf
   if [ -e /etc/resolv.conf ]; then
     mount --bind /run/egret/resolv.conf /etc/resolv.conf
   else
-    ln -s /run/egret/resolv.conf /etc/resolv.conf
+    mkdir -p /etc && ln -sf /run/egret/resolv.conf /etc/resolv.conf
   fi
 }
 

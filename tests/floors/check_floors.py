@@ -20,6 +20,7 @@ FLOORS = {
     "sandbox-glue/host": ["policy", "sandbox-glue/namespace"],
     "sandbox-glue/devcontainer": [],
     "sandbox-glue/container": ["policy", "sandbox-glue/namespace", "sandbox-glue/process"],
+    "sandbox-glue/vm": ["policy", "sandbox-glue/namespace", "sandbox-glue/process"],
     "sandbox-glue/inside": ["sandbox-glue/process"],
     "proxy/audit": ["policy", "proxy/wire"],
     "proxy/secrets": ["policy", "certs", "config"],
@@ -32,7 +33,7 @@ FLOORS["proxy/session"] = [
 FLOORS["proxy/server"] = [
     *FLOORS["proxy/session"],
     *("proxy/session", "sandbox-glue/process", "sandbox-glue/keeper", "sandbox-glue/container"),
-    *("sandbox-glue/host", "sandbox-glue/devcontainer"),
+    *("sandbox-glue/vm", "sandbox-glue/host", "sandbox-glue/devcontainer"),
 ]
 FLOORS["proxy/main"] = [*FLOORS["proxy/server"], "proxy/server"]
 
