@@ -104,6 +104,8 @@ class GuestImage:
         for program in ("qemu-system-x86_64", "cpio", "mke2fs", "busybox"):
             if not shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin"):
                 unavailable(f"{program} is not installed")
+        if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+            unavailable("/dev/net/tun cannot be opened")
         self._directory = Path(directory)
         place = _kernel_place()
         self.kernel = next(place.glob("boot/vmlinuz-*"))

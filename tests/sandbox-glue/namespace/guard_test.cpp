@@ -1,5 +1,6 @@
 #include "sandbox-glue/namespace/guard.h"
 
+#include <cstdlib>
 #include <filesystem>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,16 @@ namespace egret {
 namespace {
 
 enum class With { Nobody, Guest };
+
+bool guest_possible() {
+  if (!test::sandbox_possible()) return false;
+  if (::access("/dev/net/tun", R_OK | W_OK) == 0) return true;
+  if (std::getenv("CI") != nullptr) {
+    FAIL("no tap device can be made here: /dev/net/tun cannot be opened");
+  }
+  MESSAGE("SKIPPED, no tap device can be made here");
+  return false;
+}
 
 Result<NamespaceSockets, SetupFault> guard(const std::string& nft_path, With with) {
   if (with == With::Nobody) return guard_namespace(nft_path);
@@ -99,7 +110,7 @@ TEST_CASE("nothing is handed over when the rules are not all there") {
 }
 
 TEST_CASE("a guest's namespace is guarded when its rules are loaded and hold on its device") {
-  if (!test::sandbox_possible()) return;
+  if (!guest_possible()) return;
   const auto nft = find_tool("nft", "nftables");
   REQUIRE(nft.has_value());
   auto sockets = guard_with(*nft, With::Guest);
@@ -108,7 +119,7 @@ TEST_CASE("a guest's namespace is guarded when its rules are loaded and hold on 
 }
 
 TEST_CASE("nothing is handed over when a rule for the guest is not there") {
-  if (!test::sandbox_possible()) return;
+  if (!guest_possible()) return;
   const auto nft = find_tool("nft", "nftables");
   REQUIRE(nft.has_value());
   const struct {
