@@ -92,17 +92,11 @@ int describe(const AttachFlags& flags, const NamespaceTarget& target, const std:
   }
   std::cout << "# enter " << target.label << " (device:inode " << target.identity
             << "), its network alone; refused if it has another interface than lo"
-            << (flags.tap.empty() ? "" : " and " + flags.tap) << "
-# run nft as " << nft << "
-
-"
+            << (flags.tap.empty() ? "" : " and " + flags.tap) << "\n# run nft as " << nft << "\n\n"
             << describe_namespace(flags.tap)
-            << "
-# 4. the sockets go to the keeper, which offers them to the gate as the sandbox "
+            << "\n# 4. the sockets go to the keeper, which offers them to the gate as the sandbox "
             << *flags.sandbox
-            << ",
-#    again after each restart, and takes them back when the namespace is gone
-";
+            << ",\n#    again after each restart, and takes them back when the namespace is gone\n";
   return 0;
 }
 
