@@ -118,24 +118,37 @@ Result<void, SetupFault> create(const Podman& podman, const ContainerRequest& re
   return fault;
 }
 
-void forward(const signalfd_siginfo& info, const UniqueFd& podman) {
-  const int number = static_cast<int>(info.ssi_signo);
-  // What a terminal sends, podman got as well: it is in our group.
-  if (info.ssi_code != SI_KERNEL) {
-    ::syscall(SYS_pidfd_send_signal, podman.get(), number, nullptr, 0);
-  } else if (number == SIGTSTP) {
-    ::raise(SIGSTOP);
+bool has_ended(const UniqueFd& process, int wait_ms) {
+  pollfd one{process.get(), POLLIN, 0};
+  return ::poll(&one, 1, wait_ms) > 0;
+}
+
+// By podman's own command and not through the attached one: that one passes on what it gets only
+// once it sees the container run, and before it dies of it.
+void send_to_container(const Podman& podman, const std::string& name, int number,
+                       const UniqueFd& attached) {
+  constexpr int again_ms = 100;
+  while (!podman.succeeds({"kill", "--signal", std::to_string(number), name})) {
+    if (has_ended(attached, again_ms)) return;
   }
 }
 
-int supervise_podman(pid_t child, SignalInbox& signals) {
-  const UniqueFd podman(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
-  std::array<pollfd, 2> wait{pollfd{podman.get(), POLLIN, 0},
+int supervise_podman(const Podman& podman, const std::string& name, pid_t child,
+                     SignalInbox& signals) {
+  const UniqueFd attached(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  std::array<pollfd, 2> wait{pollfd{attached.get(), POLLIN, 0},
                              pollfd{signals.descriptor(), POLLIN, 0}};
-  while (podman && wait[0].revents == 0) {
+  while (attached && wait[0].revents == 0) {
     if (::poll(wait.data(), wait.size(), -1) < 0) continue;
-    while (const auto info = signals.next())
-      forward(*info, podman);
+    while (const auto info = signals.next()) {
+      const int number = static_cast<int>(info->ssi_signo);
+      // What a terminal sends, podman got as well: it is in our group.
+      if (info->ssi_code != SI_KERNEL) {
+        send_to_container(podman, name, number, attached);
+      } else if (number == SIGTSTP) {
+        ::raise(SIGSTOP);
+      }
+    }
   }
   return exit_status_of_child(child);
 }
@@ -198,7 +211,7 @@ Result<int, SetupFault> ContainerSandbox::run() {
   auto child = state_->podman.start(
       {"start", "--attach", "--interactive", "--sig-proxy", "--detach-keys=", state_->name});
   if (!child) return child.error();
-  const int status = supervise_podman(*child, state_->signals);
+  const int status = supervise_podman(state_->podman, state_->name, *child, state_->signals);
   if (status == podmans_own_failure) {
     const auto now = state_->podman.run({"inspect", "--format", "{{.State.Status}}", state_->name});
     if (now && *now != "exited" && *now != "running") {
