@@ -183,7 +183,7 @@ for target in (GIVEN["v4"], GIVEN["v6"]):
 attempt("packet")(packet)
 for number in (17, 21, 29, 30, 31, 40, 42, 44):  # packet, rds, can, tipc, bluetooth, vsock, ...
     attempt(f"family {number}")(lambda n=number: open_family(n))
-attempt("packet io_uring")(io_uring)
+attempt("io_uring")(io_uring)
 for target in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::ffff:127.0.0.1", "127.0.0.53"):
     attempt(f"host loopback {target}")(lambda t=target: tcp(t, GIVEN["loopback_port"]))
 attempt("abstract socket")(lambda: unix("\0" + GIVEN["abstract"]))
