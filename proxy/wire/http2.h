@@ -28,9 +28,12 @@ struct Http2Limits {
   std::size_t target_bytes_max = 8 * 1024;
   std::size_t trailer_bytes_max = 8 * 1024;
   // What a peer may send on a stream before it is taken: every stream gets the least, and as much
-  // more as is left of the connection's window, up to the most. For clients the least is what they
-  // assume before they know: some cannot bear less. What is held of a connection at the worst is
-  // three times its window: growing strings, and the rewritten copy of what is on its way.
+  // more as is left of half the connection's window, up to the most. Half, because the library
+  // opens the connection's window only once half of it was taken: streams that nobody reads must
+  // leave that much to the others. For clients the least is what they assume before they know, as
+  // some cannot bear less; they can hold up their own streams. What is held of a connection at the
+  // worst is three times what may wait: growing strings, and the rewritten copy of what is on its
+  // way.
   std::int32_t stream_window_min = 64 * 1024;
   std::int32_t stream_window_max = 64 * 1024;
   std::int32_t connection_window = 1280 * 1024;
@@ -40,11 +43,11 @@ struct Http2Limits {
   unsigned idle_frames_max = 1000;   // that move nothing: PING, SETTINGS, PRIORITY, empty DATA, …
 
   // Origins are far away: a window as large as the bound of a stream's memory lets. Several clients
-  // share a connection: all windows together fit into its own, so that none of them can hold up
-  // another by not reading.
+  // share a connection: none of them can hold up another by not reading.
   static Http2Limits for_origins() {
     Http2Limits limits;
     limits.streams_max = 32;
+    limits.connection_window = 2560 * 1024;
     limits.stream_window_min = 16 * 1024;
     limits.stream_window_max = 256 * 1024;
     return limits;

@@ -93,8 +93,8 @@ Http2Session::Http2Session(Role role, const Http2Limits& limits, Http2Events& ev
   if (session == nullptr) throw std::bad_alloc();
   session_.reset(session);
   const auto all_least = static_cast<std::int64_t>(limits.streams_max) * limits.stream_window_min;
-  spare_ =
-      static_cast<std::int32_t>(std::max<std::int64_t>(0, limits.connection_window - all_least));
+  spare_ = static_cast<std::int32_t>(
+      std::max<std::int64_t>(0, limits.connection_window / 2 - all_least));
   announce();
 }
 

@@ -1,6 +1,7 @@
 """An origin that speaks HTTP/2 to do harm, or just badly (ATTACKS E15): the client is never told
 that half a message is whole, a request is never acted on twice, and the gate stays small."""
 
+import contextlib
 import struct
 
 import pytest
@@ -316,6 +317,21 @@ def test_requests_that_are_sent_away_at_once_share_the_next_connection(h2_gate, 
     with H2Client(h2_gate) as client:
         assert ask_at_once(client, "/busy", 10) == [200] * 10
     assert len(h2_origin.connections) == 2
+
+
+def test_readers_that_stop_do_not_hold_up_another_on_the_same_connection(
+    start_gate, demo, h2_origin
+):
+    """Whatever waits for them: the connection's window opens for the one who reads."""
+    gate = start_gate({**demo(pins={API: h2_origin.pin}), "workers": 1})
+    with contextlib.ExitStack() as stack:
+        for _ in range(31):
+            stopped = H2Client(gate, first=h2_raw.settings({h2_raw.WINDOW: 0}))
+            stack.enter_context(stopped)
+            stopped.wait(stopped.open(get(API, "/down/2")), lambda message: message.heads)
+        with H2Client(gate) as reader:
+            assert reader.ask("/down/8").body_sha256 == bulk.checksum(8)
+    assert len(h2_origin.connections) == 1
 
 
 # --- half a message is no message
