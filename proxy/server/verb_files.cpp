@@ -78,15 +78,23 @@ Result<std::string, Failure> proxy_url(const Config& config, const std::string& 
   return "http://" + sandbox + ":" + *token + "@" + at.value_or(text_of(*shared));
 }
 
-// Whose connections are redirected, and nothing else is offered to, needs no proxy variables.
-bool is_redirected_only(const Config& config, const std::string& sandbox) {
+bool serves(const Listen& listen, const std::string& sandbox) {
+  return listen.sandbox.value_or(sandbox) == sandbox;
+}
+
+// What is redirected or attached needs no proxy variables.
+bool needs_no_proxy(const Config& config, const std::string& sandbox) {
   bool redirected = false;
   for (const Listen& listen : config.listen) {
-    if (std::holds_alternative<ListenTcp>(listen.where) &&
-        listen.sandbox.value_or(sandbox) == sandbox)
-      return false;
-    redirected = redirected || (std::holds_alternative<ListenRedirect>(listen.where) &&
-                                listen.sandbox == sandbox);
+    if (!serves(listen, sandbox)) continue;
+    if (!std::holds_alternative<ListenRedirect>(listen.where)) return false;
+    redirected = true;
+  }
+  const auto known = config.sandboxes.find(sandbox);
+  if (!redirected && known != config.sandboxes.end() && known->second.source != "built in") {
+    std::cerr << "egret: no `listen:` of " << config.file << " serves the sandbox \"" << sandbox
+              << "\": no proxy variables, for namespaces that `egret attach` brings\n";
+    return true;
   }
   return redirected;
 }
@@ -98,7 +106,7 @@ int env_verb(const EnvFlags& flags) {
   if (!setup) return fail(setup.error());
   const SandboxSetup& sandbox = setup->sandboxes.front();
   Variables variables;
-  if (!is_redirected_only(setup->config, sandbox.name)) {
+  if (!needs_no_proxy(setup->config, sandbox.name)) {
     auto url = proxy_url(setup->config, sandbox.name, flags.proxy_at);
     if (!url) return fail(url.error());
     variables = proxy_variables(*url);

@@ -63,6 +63,13 @@ def refused(gate, *what, status=CANNOT, says, sandbox="web"):
     return done
 
 
+def test_what_is_attached_needs_the_variables_of_the_ca_and_no_proxy(gate):
+    told = json.loads(gate.home.cli("env", "--sandbox", "web", "--json", check=0).stdout)
+    bundle = gate.home.state / "sandboxes" / "web" / "ca-bundle.pem"
+    assert told["SSL_CERT_FILE"] == str(bundle) and told["EGRET_SANDBOX"] == "web"
+    assert [name for name in told if "proxy" in name.lower()] == []
+
+
 def test_a_namespace_behind_the_gate_reaches_what_is_allowed_and_reads_why_not(gate, netns):
     attach(gate, "--netns", netns.path)
     assert curl(gate, netns.path, API)[0] == 200
