@@ -102,7 +102,8 @@ Result<void, SetupFault> map_ids(uid_t uid, gid_t gid) {
 
 Result<void, SetupFault> mount_own_proc() {
   constexpr unsigned long quiet = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-  const bool mounted = ::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0 &&
+  // Private: what others mount and unmount meanwhile must not vanish under bubblewrap's hands.
+  const bool mounted = ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
                        ::mount("proc", "/proc", "proc", quiet, nullptr) == 0;
   if (mounted) return {};
   return system_fault(

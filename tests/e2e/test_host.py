@@ -270,10 +270,10 @@ except OSError:
 """
     # It takes every address for its own; here its answers have to come back.
     host.net.neighbour.ran("ip", "-6", "route", "del", "local", "::/0", "dev", "leak")
-    client = Outputs(host.entering("/usr/bin/python3", "-c", hold), stdin=subprocess.PIPE)
     with Outputs(host.net.neighbour.entering("/usr/bin/python3", "-c", listen)) as server:
         server.wait_line("ready")
-        with client:
+        hold = host.entering("/usr/bin/python3", "-c", hold)
+        with Outputs(hold, stdin=subprocess.PIPE) as client:
             server.wait_line("b'before'")
             assert "1 open connections" in host.apply().stderr
             client.process.stdin.write("\n")

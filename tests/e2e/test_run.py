@@ -394,3 +394,42 @@ def test_it_runs_where_the_process_namespace_has_few_processes(home):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout == "inside\n"
+
+
+# Mounts and unmounts for as long as it lives, where the host passes that on to everybody.
+FLICKER = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+paths = [os.fsencode(sys.argv[1]) + b"/%d" % n for n in range(300)]
+for path in paths:
+    os.mkdir(path)
+print("ready", flush=True)
+while True:
+    for path in paths:
+        libc.mount(b"egret-e2e", path, b"tmpfs", 0, b"size=4k")
+    for path in paths:
+        libc.umount2(path, 2)
+"""
+
+
+@needs_root
+def test_mounts_that_come_and_go_on_the_host_do_not_disturb_a_start(make_home, directory):
+    """As on any machine with containers: there every mount is shared."""
+    home = make_home()
+    folder = directory / "mounts"
+    folder.mkdir()
+    runs = " && ".join([shlex.join(map(str, home.command("run", "--quiet", "--", "true")))] * 12)
+    script = f"""
+mount --make-rshared /
+/usr/bin/python3 -c '{FLICKER}' {folder} > {directory}/ready &
+flicker=$!
+while ! [ -s {directory}/ready ]; do sleep 0.05; done
+{runs}
+status=$?
+kill $flicker
+exit $status
+"""
+    done = subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
+                          cwd=home.work, env=home.environment, capture_output=True, text=True,
+                          timeout=60)  # fmt: skip
+    assert done.returncode == 0, done.stderr
