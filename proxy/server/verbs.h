@@ -33,7 +33,7 @@ struct AttachFlags {
   std::optional<int> pid;
   std::optional<std::string> container;
   bool oci_hook = false;  // what to attach, and as what, comes from a container runtime on stdin
-  std::string tap;  // a guest's device in it; may be empty
+  std::string tap;        // a guest's device in it; may be empty
   bool list = false;
   bool detach = false;
   bool dry_run = false;
