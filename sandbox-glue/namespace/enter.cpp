@@ -152,7 +152,10 @@ Result<EnteredNamespace, SetupFault> EnteredNamespace::enter(const NamespaceTarg
                                                              const std::string& tap) {
   auto pair = make_channel();
   if (!pair) return pair.error();
-  const pid_t child = ::fork();
+  // The call itself and not fork(): ThreadSanitizer's handler for that starts a thread, and a
+  // process with threads cannot enter a user namespace.
+  const auto child =
+      static_cast<pid_t>(::syscall(SYS_clone, long{SIGCHLD}, nullptr, nullptr, nullptr, nullptr));
   if (child < 0) return system_fault("cannot fork", errno);
   if (child == 0) {
     pair->ours.reset();
