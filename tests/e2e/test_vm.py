@@ -152,14 +152,17 @@ def the_qemu_below(pid):
         except OSError:
             continue
         parents[int(before.split()[0])] = int(after.split()[1])
-    found = [
-        child
-        for child in parents
-        if Path(f"/proc/{child}/cmdline").read_bytes().startswith(b"/usr/bin/qemu-system")
-        and descends(child, pid, parents)
-    ]
+    below = [child for child in parents if descends(child, pid, parents)]
+    found = [child for child in below if command_line(child).startswith(b"/usr/bin/qemu-system")]
     assert len(found) == 1, found
     return found[0]
+
+
+def command_line(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has ended
+        return b""
 
 
 def descends(child, ancestor, parents):
