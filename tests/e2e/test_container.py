@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.containers import IMAGE, KINDS, RootfulPodman, RootlessPodman, needs_podman
+from support.home import ROOT
 from support.leak_matrix import assert_nothing_gets_out
 from support.root_filesystem import write_tar
 from support.waiting import wait_until
@@ -147,7 +148,7 @@ def test_a_container_finds_its_own_system_the_working_folder_and_what_egret_adds
         cat here; pwd; echo made > made; echo made > {more}/made
         cat /etc/resolv.conf; grep() {{ :; }}; env
         test -s /etc/ssl/certs/ca-certificates.crt && head -n 1 /etc/ssl/certs/ca-certificates.crt
-        test -e /work && echo "the host is visible"
+        test -e {ROOT} && echo "the host is visible"
         python3 -c 'print(open("/proc/self/status").read())'"""
     text = shell(home, script, flags=["--rw", str(more), "--env", "PASSED"])
     assert text.startswith(f"mine{home.work}\nnameserver 127.0.0.1\n")

@@ -105,7 +105,7 @@ def test_the_compose_files_have_only_known_keys_and_close_the_sandbox(written, k
         assert service["security_opt"] == ["no-new-privileges:true"]
     assert "cap_add" not in sandbox and "environment" in gate
     assert sandbox["depends_on"]["egret"]["condition"] == "service_healthy"
-    assert f".:/work/{folder.name}:ro" in sandbox["volumes"], "the policy is not the sandbox's"
+    assert f".:/workspace/{folder.name}:ro" in sandbox["volumes"], "the policy is not the sandbox's"
     assert not any("egret-state" in volume for volume in sandbox["volumes"])
     if kind == "proxy":
         assert sandbox["networks"] == ["inside"] and "NET_ADMIN" not in gate["cap_add"]
@@ -372,8 +372,8 @@ def tried(what, does):
         print(what, error.strerror)
 tried("setuid", lambda: os.setuid(uid))
 tried("setresuid", lambda: os.setresuid(-1, uid, -1))
-tried("policy", lambda: open("/work/egret/gate/egret.yaml", "a"))
-tried("rename", lambda: os.rename("/work/egret", "/work/other"))
+tried("policy", lambda: open("/workspace/egret/gate/egret.yaml", "a"))
+tried("rename", lambda: os.rename("/workspace/egret", "/workspace/other"))
 tried("variables", lambda: open("/egret/env", "a"))
 for words in (["setpriv", f"--reuid={{uid}}", "true"], ["nft", "flush", "ruleset"],
               ["unshare", "--user", f"--map-users=0,{{uid}},1", "setpriv", "--reuid=0", "true"]):
