@@ -15,7 +15,6 @@
 namespace egret {
 namespace {
 
-constexpr const char* local_config = "egret.yaml";
 constexpr const char* bundle_inside = "/run/egret/ca-bundle.pem";
 constexpr const char* trust_store_inside = "/run/egret/truststore.jks";
 

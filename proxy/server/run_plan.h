@@ -11,6 +11,9 @@
 
 namespace egret {
 
+// The configuration that a run finds where it stands.
+constexpr const char* local_config = "egret.yaml";
+
 struct RunPlan {
   GateSetup setup;  // one sandbox
   CertificateAuthority authority;

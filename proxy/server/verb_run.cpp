@@ -12,8 +12,6 @@
 namespace egret {
 namespace {
 
-constexpr const char* local_config = "egret.yaml";
-
 Failure of(const SetupFault& fault) {
   return {"egret: the sandbox cannot be set up here: " + fault.what +
               (fault.remedy.empty() ? "" : "\negret: " + fault.remedy),

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <fcntl.h>
 #include <limits>
 #include <pwd.h>
 #include <unistd.h>
 
 #include "policy/unique_fd.h"
+#include "sandbox-glue/host/read_number.h"
 
 namespace egret {
 namespace {
@@ -17,14 +17,6 @@ namespace {
 constexpr const char* subuid_path = "/etc/subuid";
 constexpr std::size_t subuid_bytes_max = 4 * 1024 * 1024;
 constexpr std::size_t ranges_max = 64;
-
-template <class Number>
-std::optional<Number> read_number(std::string_view text) {
-  Number number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
 
 struct Entry {
   std::string name;

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cassert>
-#include <charconv>
+
+#include "sandbox-glue/host/read_number.h"
 
 namespace egret {
 namespace {
@@ -78,14 +79,6 @@ std::string set_of(const std::vector<Range<Number>>& ranges) {
     if (last != first) text += "-" + std::to_string(last);
   }
   return text;
-}
-
-template <class Number>
-std::optional<Number> read_number(std::string_view text) {
-  Number number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
 }
 
 // The digits after the first `before` in `text`.
